@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * State of one MIPS64 vCPU as the architecture defines it, shared by every engine
+ * and by the machines. Sections cited are of "MIPS Architecture For Programmers",
+ * MD00091 (volume III, privileged resources, PRA) unless another is named.
+ */
+#ifndef MIPS64_CPU_H
+#define MIPS64_CPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <husk/timer.h>
+#include <husk/vcpu.h>
+
+#include "arch/mips64/guest/tlb.h"
+
+struct mips_insn;
+struct mips_page;
+
+/** Number of the register that writes to $0 are decoded to: a place nobody reads. */
+#define MIPS_REG_SINK 32u
+
+/** Vendor extensions and options of a CPU model. */
+enum mips_feature {
+	MIPS_HAS_FPU = 1u << 0,       /**< coprocessor 1, 32 64-bit registers */
+	MIPS_HAS_OCTEON = 1u << 1,    /**< Cavium Octeon II instructions, CVMSEG, CvmCount, CvmCtl, CvmMemCtl */
+	MIPS_HAS_UNALIGNED = 1u << 2, /**< loads and stores of any alignment (Octeon); LL/SC still fault */
+	MIPS_HAS_NAN2008 = 1u << 3,   /**< FCSR.NAN2008 and ABS2008 read as 1 and take effect */
+};
+
+/** A CPU model: constants that a machine chooses. */
+struct mips_model {
+	const char *name;
+	uint32_t features;    /**< enum mips_feature */
+	uint32_t prid;        /**< PRId, CP0 15.0 */
+	uint32_t config[8];   /**< reset values of Config, Config1 ... Config7, CP0 16.0-7 */
+	uint32_t config0_rw;  /**< writable bits of Config (K0, KU, K23) */
+	uint32_t intctl;      /**< reset value of IntCtl, CP0 12.1: IPTI, IPPCI */
+	uint32_t fir;         /**< FIR, CP1 control 0 */
+	unsigned tlb_entries; /**< 1 to MIPS_TLB_MAX */
+	unsigned segbits;     /**< bits of a mapped virtual address, 40 */
+	unsigned pabits;      /**< bits of a physical address, 36 to 59 */
+	unsigned watches;     /**< WatchLo/WatchHi pairs, 0 to 8 */
+	bool big_endian;
+};
+
+/** Recorded exceptions for reports. */
+#define MIPS_EXCEPTION_HISTORY 16u
+
+struct mips_exception_record {
+	uint64_t epc, badvaddr;
+	uint32_t cause, status; /**< after the exception was taken */
+};
+
+/** CP0, named as in the manual. Registers with 32 bits are kept as uint32_t. */
+struct mips_cp0 {
+	uint32_t index, wired;
+	uint64_t entrylo[2], context, xcontext, entryhi;
+	uint32_t pagemask, pagegrain;
+	uint32_t hwrena;
+	uint64_t badvaddr;
+	uint32_t status, intctl, srsctl;
+	uint32_t cause;
+	uint64_t epc, errorepc, ebase;
+	uint32_t config[8];
+	uint64_t lladdr;
+	uint64_t watchlo[8];
+	uint32_t watchhi[8];
+	uint64_t userlocal;
+	uint64_t kscratch[8]; /**< by select, 2-7 in use */
+	uint64_t desave, depc;
+	uint64_t taglo, datalo, taghi, datahi, errctl;
+	uint64_t pwbase, pwfield, pwsize;
+	uint32_t pwctl;
+	uint64_t cvmctl, cvmmemctl; /**< Octeon: CP0 9.7 and 11.7 */
+	uint64_t cvmcount_offset;   /**< CvmCount (9.6) minus the counter, in ticks */
+	uint64_t icacheerr, dcacheerr;
+};
+
+/** Coprocessor 1. A double is fpr[n]; with Status.FR=0 the high half of an even register is the odd one. */
+struct mips_fpu {
+	uint64_t fpr[32];
+	uint32_t fcsr; /**< condition codes, cause, enables, flags, rounding: the whole FCSR */
+};
+
+/** Octeon II multiplier state (mtm/mtp registers). */
+struct mips_octeon {
+	uint64_t mpl[3], p[3];
+};
+
+/** Modes that a soft TLB is kept for. */
+enum mips_mode { MIPS_KERNEL, MIPS_SUPERVISOR, MIPS_USER, MIPS_MODES };
+
+#define MIPS_STLB_ENTRIES 512u
+
+/**
+ * Soft TLB entry: caches one 4 KiB page of a translation that ends in RAM. A tag
+ * is the page's address | ASID << 4 (bits 11:4); ~0 never matches. The low three
+ * bits of a lookup key are those of the address that alignment forbids.
+ */
+struct mips_stlb {
+	uint64_t read_tag, write_tag;
+	uint64_t to_host; /**< add to a virtual address to get the host address */
+};
+
+#define MIPS_ITLB_ENTRIES 256u
+
+/** Same for instruction fetch: the decoded page of a virtual page. */
+struct mips_itlb {
+	uint64_t tag;
+	struct mips_page *page;
+};
+
+/** A MIPS64 vCPU. Engines embed it as their first member. */
+struct mips_cpu {
+	struct vcpu vcpu; /* first: the core's view */
+
+	uint64_t gpr[33]; /**< $0 .. $31 and MIPS_REG_SINK */
+	uint64_t hi, lo;
+	uint64_t pc;      /**< valid outside decoded code only; see mips_pc() */
+	bool big_endian;
+
+	/* Where decoded execution is. */
+	const struct mips_insn *insns; /**< first instruction of the current page, or NULL */
+	const struct mips_insn *delay; /**< branch whose delay slot is being executed, or NULL */
+	uint64_t page_va;              /**< address of insns[0] */
+
+	/* Address translation. */
+	uint64_t asid_key;             /**< EntryHi.ASID << 4 */
+	struct mips_stlb *stlb;        /**< table of the current mode */
+	struct mips_itlb *itlb;
+	enum mips_mode mode;
+
+	struct mips_cp0 cp0;
+	struct mips_tlb tlb;
+	struct mips_fpu fpu;
+	struct mips_octeon octeon;
+	const struct mips_model *model;
+
+	bool ll_valid;                 /**< LLbit */
+	uint64_t ll_address;           /**< physical address of the last LL */
+	bool waiting;                  /**< WAIT was executed and nothing woke it yet */
+	bool user_mode_seen;
+	uint64_t nested;               /**< exceptions since the last ERET */
+	uint64_t decoded_refetches;    /**< decoded code given up because it was written */
+
+	struct guest_counter counter;  /**< Count/Compare */
+	uint32_t compare;
+
+	uint8_t cvmseg[128];           /**< Octeon scratchpad, kernel only */
+
+	struct mips_exception_record history[MIPS_EXCEPTION_HISTORY];
+	uint64_t exceptions;           /**< taken so far */
+
+	struct mips_stlb stlbs[MIPS_MODES][MIPS_STLB_ENTRIES];
+	struct mips_itlb itlbs[MIPS_MODES][MIPS_ITLB_ENTRIES];
+};
+
+/** The MIPS view of a vCPU. */
+static inline struct mips_cpu *mips_cpu(struct vcpu *v)
+{
+	return (struct mips_cpu *)v;
+}
+
+/** True if the CPU model has all of these. */
+static inline bool mips_has(const struct mips_cpu *c, uint32_t features)
+{
+	return (c->model->features & features) == features;
+}
+
+/**
+ * Power-on state for a model (section 9, reset values; Status = BEV|ERL), with the
+ * boot state left for the machine: it sets pc, gpr and what its firmware would.
+ */
+void mips_reset(struct mips_cpu *c, const struct mips_model *model);
+
+/** Input `n` (2-7) of the CPU: Cause.IP[n], usable as an irq_input with the mips_cpu as controller. */
+void mips_irq_input(void *cpu, unsigned n, bool level);
+
+/** Recomputes mode, soft TLB table and key after Status or EntryHi changed. */
+void mips_update_mode(struct mips_cpu *c);
+
+/** Prints CP0, TLB and the last exceptions with log_text(). */
+void mips_print_state(struct mips_cpu *c);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Address translation and guest memory access. The inline functions are the fast
+ * path: one lookup in the soft TLB of the current mode. They return false when an
+ * exception was taken; the exec function then returns NULL.
+ */
+#ifndef MIPS64_MMU_H
+#define MIPS64_MMU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "arch/mips64/guest/cpu.h"
+#include "arch/mips64/guest/insn.h"
+#include "arch/mips64/guest/tlb.h"
+
+#define MIPS_TAG_NEVER (~(uint64_t)0)
+
+/** Slow path of a load of 1, 2, 4 or 8 bytes: TLB, devices, watch, unaligned. Sets *value in guest byte order. */
+bool mips_load_slow(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t *value);
+
+/** Slow path of a store. */
+bool mips_store_slow(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t value);
+
+/** As mips_load_slow() and mips_store_slow(), but unaligned addresses fault on every model (LL, SC). */
+bool mips_load_aligned(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t *value);
+bool mips_store_aligned(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t value);
+
+/**
+ * Virtual → physical for an access, with all checks of the segment map (PRA, chapter 4). Takes the exception
+ * at instruction i and returns false if it fails.
+ */
+bool mips_translate(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, enum mips_access access, uint64_t *gpa);
+
+/** Virtual → physical without side effects, with the rights of kernel mode. Returns 0 or -EFAULT. */
+int mips_probe(struct mips_cpu *c, uint64_t va, uint64_t *gpa);
+
+/** Forgets every cached translation. */
+void mips_stlb_flush(struct mips_cpu *c);
+
+/** Forgets cached translations of the pages of a TLB entry, whatever their ASID. */
+void mips_stlb_flush_entry(struct mips_cpu *c, const struct mips_tlb_entry *e);
+
+/** Makes stores to a RAM page take the slow path from now on, because code was decoded from it. */
+void mips_stlb_protect(struct mips_cpu *c, uint64_t gpa);
+
+/** Value of `size` bytes between guest byte order and the host's. */
+static inline uint64_t mips_swap(const struct mips_cpu *c, uint64_t v, unsigned size)
+{
+	if (__builtin_expect(!c->big_endian, 1))
+		return v;
+	return __builtin_bswap64(v) >> (64 - 8 * size);
+}
+
+/** The soft TLB entry of an address in the current mode. */
+static inline struct mips_stlb *mips_stlb_slot(const struct mips_cpu *c, uint64_t va)
+{
+	return &c->stlb[(va >> 12) % MIPS_STLB_ENTRIES];
+}
+
+/** What a tag must equal for an aligned access of `size` bytes at va. */
+static inline uint64_t mips_stlb_key(const struct mips_cpu *c, uint64_t va, unsigned size)
+{
+	return (va & (~(uint64_t)0xfff | (size - 1))) | c->asid_key;
+}
+
+/** Loads 1, 2, 4 or 8 bytes, zero-extended. Returns false if an exception was taken. */
+static inline bool mips_load(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t *value)
+{
+	const struct mips_stlb *e = mips_stlb_slot(c, va);
+
+	if (__builtin_expect(e->read_tag != mips_stlb_key(c, va, size), 0))
+		return mips_load_slow(c, i, va, size, value);
+	uint64_t v = 0;
+	memcpy(&v, (const void *)(uintptr_t)(va + e->to_host), size);
+	*value = mips_swap(c, v, size);
+	return true;
+}
+
+/** Stores the low 1, 2, 4 or 8 bytes. Returns false if an exception was taken. */
+static inline bool mips_store(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t value)
+{
+	const struct mips_stlb *e = mips_stlb_slot(c, va);
+
+	if (__builtin_expect(e->write_tag != mips_stlb_key(c, va, size), 0))
+		return mips_store_slow(c, i, va, size, value);
+	uint64_t v = mips_swap(c, value, size);
+	memcpy((void *)(uintptr_t)(va + e->to_host), &v, size);
+	return true;
+}
+
+#endif

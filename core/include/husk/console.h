@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The host console, shared by the guest's serial ports and the monitor, with
+ * QEMU's escape key: Ctrl-A x quits, h helps, c switches to the monitor and back,
+ * b sends a break, t switches time stamps, Ctrl-A twice sends one Ctrl-A.
+ */
+#ifndef HUSK_CONSOLE_H
+#define HUSK_CONSOLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct vm;
+struct console;
+
+/** One end of the console: a serial port or the monitor. Owned by its device, outlives the VM. */
+struct console_port {
+	const char *name; /**< such as "uart0" */
+	/** How many bytes the port can take now; input waits in the console until it can. */
+	size_t (*room)(struct console_port *port);
+	/** Gives input to the port, at most what room() said. */
+	void (*input)(struct console_port *port, const uint8_t *data, size_t size);
+	/** A break condition was sent to the port. May be NULL. */
+	void (*send_break)(struct console_port *port);
+	struct console *console; /**< set by console_attach() */
+};
+
+#define CONSOLE_MAX_PORTS 4u
+#define CONSOLE_QUEUE 256u
+
+/** State of the console of a VM. Zero-initialised, then console_init(). */
+struct console {
+	struct vm *vm;
+	struct console_port *ports[CONSOLE_MAX_PORTS];
+	unsigned nr_ports;
+	unsigned focus;              /**< port that gets the input */
+	struct console_port *monitor; /**< or NULL if the image has none */
+	bool monitor_active;
+	bool escape;                 /**< the last byte was Ctrl-A */
+	bool stamps;                 /**< time stamps before each line */
+	bool line_start;             /**< the last byte written ended a line */
+	uint8_t queue[CONSOLE_QUEUE]; /**< input that the port had no room for */
+	size_t queued;
+	uint64_t output_bytes;       /**< guest output so far */
+	uint64_t output_ns;          /**< plat_time_ns() of the last guest output */
+};
+
+/** Prepares the console of vm. */
+void console_init(struct console *c, struct vm *vm);
+
+/** Adds a guest port; the first one gets the input. Returns 0 or -ENOSPC. */
+int console_attach(struct console *c, struct console_port *port);
+
+/** Makes `port` the monitor that Ctrl-A c switches to. */
+void console_attach_monitor(struct console *c, struct console_port *port);
+
+/** Output of a guest port. */
+void console_output(struct console_port *port, const uint8_t *data, size_t size);
+
+/** Takes input from the host, handles escapes, gives the rest to the port in focus. Called by the run loop. */
+void console_poll(struct console *c);
+
+/** A port says that it has room again. */
+void console_room(struct console_port *port);
+
+#endif

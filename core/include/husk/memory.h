@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The guest physical map: RAM regions, bounds-checked copies, and pages that hold
+ * translated or decoded code, whose writes an engine wants to hear of.
+ */
+#ifndef HUSK_MEMORY_H
+#define HUSK_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define GUEST_PAGE_SHIFT 12u
+#define GUEST_PAGE_SIZE ((uint64_t)1 << GUEST_PAGE_SHIFT)
+#define GUEST_PAGE_MASK (~(GUEST_PAGE_SIZE - 1))
+
+/** Most RAM regions a machine may have. */
+#define MEMORY_MAX_RAM 8u
+
+/** A contiguous piece of guest RAM. Sorted by gpa, never overlapping. */
+struct ram_region {
+	uint64_t gpa;     /**< page aligned */
+	uint64_t size;    /**< bytes, page aligned */
+	uint8_t *hva;     /**< host memory */
+	uint8_t *is_code; /**< one byte a page: non-zero if an engine caches code from it */
+};
+
+/** Called before bytes of a page marked as code are overwritten by anybody. */
+typedef void memory_code_written(void *ctx, uint64_t gpa, uint64_t size);
+
+/** The map of one VM. */
+struct memory {
+	struct ram_region ram[MEMORY_MAX_RAM];
+	unsigned nr_ram;
+	memory_code_written *code_written; /**< the engine's, or NULL */
+	void *code_ctx;
+};
+
+/** Adds zeroed RAM. Returns 0, -EINVAL (not page aligned, wraps), -EEXIST (overlap), -ENOSPC or -ENOMEM. */
+int memory_add_ram(struct memory *m, uint64_t gpa, uint64_t size);
+
+/** Host address of `size` bytes at gpa if they all lie in one RAM region, else NULL. Writes must be announced. */
+void *memory_borrow(const struct memory *m, uint64_t gpa, uint64_t size);
+
+/** Copies from guest RAM. Returns 0, or -EFAULT and copies nothing. */
+int memory_read(const struct memory *m, uint64_t gpa, void *buf, uint64_t size);
+
+/** Copies into guest RAM and announces the write. Returns 0, or -EFAULT and copies nothing. */
+int memory_write(struct memory *m, uint64_t gpa, const void *buf, uint64_t size);
+
+/** Zeroes guest RAM and announces the write. Returns 0, or -EFAULT and writes nothing. */
+int memory_zero(struct memory *m, uint64_t gpa, uint64_t size);
+
+/** Tells the engine that [gpa, gpa+size) of RAM is about to change; cheap where no page is code. */
+void memory_announce_write(struct memory *m, uint64_t gpa, uint64_t size);
+
+/** Region that holds gpa, or NULL. */
+const struct ram_region *memory_region(const struct memory *m, uint64_t gpa);
+
+/** Marks the page of gpa as code, or as code no longer. Nothing happens outside RAM. */
+void memory_mark_code(struct memory *m, uint64_t gpa, bool is_code);
+
+/** True if the page of gpa is marked as code. */
+bool memory_is_code(const struct memory *m, uint64_t gpa);
+
+#endif

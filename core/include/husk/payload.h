@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The embedded guest: a table of parts that the image composer generated, and the ELF loader. */
+#ifndef HUSK_PAYLOAD_H
+#define HUSK_PAYLOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct vm;
+
+/** What a part is. */
+enum payload_kind { PAYLOAD_KERNEL, PAYLOAD_INITRD, PAYLOAD_DTB, PAYLOAD_CMDLINE, PAYLOAD_DISK };
+
+/** One part of the payload, constant in the image. */
+struct payload_part {
+	enum payload_kind kind;
+	const char *name;    /**< file name for messages */
+	const uint8_t *data; /**< in a section of its own */
+	uint64_t size;       /**< bytes */
+	uint64_t gpa;        /**< where the composer placed it; 0 for ELF kernels and command lines */
+};
+
+/** The payload of an image. */
+struct payload {
+	const char *recipe; /**< name of the recipe that made it */
+	const struct payload_part *parts;
+	size_t count;
+};
+
+/** The payload of this image. */
+extern const struct payload husk_payload;
+
+/** First part of that kind, or NULL. */
+const struct payload_part *payload_find(const struct payload *p, enum payload_kind kind);
+
+/** What payload_load_elf() learned. */
+struct payload_entry {
+	uint64_t entry;    /**< virtual address of the first instruction */
+	uint64_t gpa_low;  /**< first byte of guest RAM written */
+	uint64_t gpa_high; /**< one past the last, bss included */
+};
+
+/** Kind of ELF file that a machine takes. */
+struct payload_elf_want {
+	uint16_t machine;    /**< e_machine, ELF specification (8 is EM_MIPS) */
+	bool big_endian;     /**< byte order of the file */
+	uint64_t gpa_mask;   /**< p_paddr bits that are the physical address (MIPS: kseg0/xkphys segment bits off) */
+};
+
+/**
+ * Loads the PT_LOAD segments of a 64-bit ELF into guest RAM and zeroes their bss.
+ * Returns 0, -ENOEXEC (not the ELF wanted), -EBADMSG (truncated or inconsistent)
+ * or -ENOMEM (outside guest RAM), after logging one line that names the part.
+ */
+int payload_load_elf(struct vm *vm, const struct payload_part *part, const struct payload_elf_want *want,
+		     struct payload_entry *out);
+
+/** Copies a whole part to its gpa. Returns 0 or -ENOMEM after logging one line. */
+int payload_place(struct vm *vm, const struct payload_part *part);
+
+/**
+ * Nearest function symbol at or below `address` in an ELF kernel's symbol table.
+ * Returns its name (inside the payload, constant) and sets *offset, or NULL if
+ * there is no table or no symbol.
+ */
+const char *payload_symbol(const struct payload *p, uint64_t address, uint64_t *offset);
+
+#endif

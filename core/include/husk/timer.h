@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Two things: host timers, any number on the one deadline a CPU has; and guest
+ * counters, a tick count with a compare value, run by the timer model in the image.
+ */
+#ifndef HUSK_TIMER_H
+#define HUSK_TIMER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct vcpu;
+
+/** Deadline of a timer that is not armed. */
+#define TIMER_NEVER UINT64_MAX
+
+/** A one-shot host timer of one vCPU. Embedded in its owner; zeroed memory is a valid unarmed timer. */
+struct timer {
+	struct timer *next;              /**< in the queue, sorted by deadline */
+	uint64_t deadline;               /**< plat_time_ns() time */
+	void (*fire)(struct timer *t);   /**< on the vCPU's own CPU, outside guest code; may re-arm */
+	bool armed;
+};
+
+/** Armed timers of one vCPU, earliest first. */
+struct timer_queue {
+	struct timer *first;
+};
+
+/** Arms t for `deadline`; replaces an earlier arming. Call on the vCPU's own CPU. */
+void timer_arm(struct vcpu *vcpu, struct timer *t, uint64_t deadline);
+
+/** Disarms t if it is armed. */
+void timer_disarm(struct vcpu *vcpu, struct timer *t);
+
+/** Fires every timer that is due and arms the host for the next. Called by the run loop. */
+void timer_run_due(struct vcpu *vcpu);
+
+/**
+ * A guest counter: counts at `hz`, and matches when it reaches `compare`. 64 bits wide; a machine with a
+ * 32-bit counter extends its compare value to the next one at or after the present count.
+ */
+struct guest_counter {
+	struct vcpu *vcpu;
+	uint64_t hz;          /**< ticks per second, 1 Hz to 10 GHz */
+	uint64_t offset;      /**< ticks added to the host's time scaled to hz */
+	uint64_t compare;     /**< tick at which it matches */
+	bool armed;           /**< compare is waited for */
+	void (*match)(struct guest_counter *c); /**< called once when compare is reached */
+	struct timer timer;   /**< the model's */
+};
+
+/** A timer model: when and how a guest counter's match is noticed. Features implement it. */
+struct timer_model {
+	const char *name;
+	/** Starts the counter at 0 with no match armed; its vcpu, hz and match are set. */
+	void (*start)(struct guest_counter *c);
+	/** Ticks now. Delivers a match that has become due, so that readers never see a stale one. */
+	uint64_t (*read)(struct guest_counter *c);
+	/** Sets the count; an armed compare keeps its value. */
+	void (*write)(struct guest_counter *c, uint64_t count);
+	/** Arms the next match at tick `compare`; one in the past matches at once. */
+	void (*set_compare)(struct guest_counter *c, uint64_t compare);
+};
+
+/** Host nanoseconds → ticks of hz, without overflow for 500 years. */
+uint64_t timer_ns_to_ticks(uint64_t ns, uint64_t hz);
+
+/** Ticks of hz → host nanoseconds, rounded up, so that a deadline is never early. Saturates at TIMER_NEVER. */
+uint64_t timer_ticks_to_ns(uint64_t ticks, uint64_t hz);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One domain: memory, buses, vCPUs, console, and what it was asked to do. */
+#ifndef HUSK_VM_H
+#define HUSK_VM_H
+
+#include <stdint.h>
+
+#include <husk/bus.h>
+#include <husk/console.h>
+#include <husk/engine.h>
+#include <husk/machine.h>
+#include <husk/memory.h>
+#include <husk/params.h>
+#include <husk/payload.h>
+#include <husk/platform.h>
+#include <husk/vcpu.h>
+
+#define VM_MAX_VCPUS 16u
+
+/** What a VM can be asked to do. A later, more final request replaces an earlier one. */
+enum vm_request {
+	VM_KEEP_RUNNING,
+	VM_RESET,     /**< start again from the payload */
+	VM_POWER_OFF, /**< the guest is done */
+	VM_QUIT,      /**< the user is done */
+	VM_CRASH,     /**< the guest cannot go on */
+};
+
+/** A domain. Made once by vm_create(), lives to the end of the run. */
+struct vm {
+	const struct params *params;
+	const struct payload *payload;
+	const struct engine *engine;
+	const struct machine *machine;
+	const struct timer_model *timer;
+	struct memory memory;
+	struct bus mmio;
+	struct console console;
+	struct vcpu *vcpus[VM_MAX_VCPUS];
+	unsigned nr_vcpus;
+	void *board;              /**< the machine's own state */
+	uint32_t request;         /**< enum vm_request */
+	uint64_t resets;          /**< times the guest was started again */
+	uint64_t started_ns;      /**< plat_time_ns() of the last start */
+	/**
+	 * All vCPUs wait and nothing can wake them. Set by a tool that wants to judge it; it calls
+	 * vm_request(). NULL: the run ends as a power-off.
+	 */
+	void (*halted)(struct vm *vm, struct vcpu *v);
+};
+
+/**
+ * Makes a VM from the image's parameters, payload and features. Returns 0 or a negative errno after
+ * logging one line; *out is then not set.
+ */
+int vm_create(const struct params *params, const struct payload *payload, struct vm **out);
+
+/** Asks the VM to stop, reset or end, and wakes it. Safe from any CPU. */
+void vm_request(struct vm *vm, enum vm_request what);
+
+/** Runs the VM from its payload until it ends; resets on the way. Returns the status of the run. */
+enum husk_exit vm_run(struct vm *vm);
+
+/** Everything: banner, VM, run. The hosts call it when they are ready, on a stack of at least 64 KiB. */
+enum husk_exit husk_main(void);
+
+#endif
