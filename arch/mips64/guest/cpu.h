@@ -119,7 +119,7 @@ struct mips_cpu {
 
 	uint64_t gpr[33]; /**< $0 .. $31 and MIPS_REG_SINK */
 	uint64_t hi, lo;
-	uint64_t pc;      /**< valid outside decoded code only; see mips_pc() */
+	uint64_t pc; /**< valid outside decoded code only; see mips_pc() */
 	bool big_endian;
 
 	/* Where decoded execution is. */
@@ -128,8 +128,8 @@ struct mips_cpu {
 	uint64_t page_va;              /**< address of insns[0] */
 
 	/* Address translation. */
-	uint64_t asid_key;             /**< EntryHi.ASID << 4 */
-	struct mips_stlb *stlb;        /**< table of the current mode */
+	uint64_t asid_key;      /**< EntryHi.ASID << 4 */
+	struct mips_stlb *stlb; /**< table of the current mode */
 	struct mips_itlb *itlb;
 	enum mips_mode mode;
 
@@ -139,20 +139,20 @@ struct mips_cpu {
 	struct mips_octeon octeon;
 	const struct mips_model *model;
 
-	bool ll_valid;                 /**< LLbit */
-	uint64_t ll_address;           /**< physical address of the last LL */
-	bool waiting;                  /**< WAIT was executed and nothing woke it yet */
+	bool ll_valid;       /**< LLbit */
+	uint64_t ll_address; /**< physical address of the last LL */
+	bool waiting;        /**< WAIT was executed and nothing woke it yet */
 	bool user_mode_seen;
-	uint64_t nested;               /**< exceptions since the last ERET */
-	uint64_t decoded_refetches;    /**< decoded code given up because it was written */
+	uint64_t nested;            /**< exceptions since the last ERET */
+	uint64_t decoded_refetches; /**< decoded code given up because it was written */
 
-	struct guest_counter counter;  /**< Count/Compare */
+	struct guest_counter counter; /**< Count/Compare */
 	uint32_t compare;
 
-	uint8_t cvmseg[128];           /**< Octeon scratchpad, kernel only */
+	uint8_t cvmseg[128]; /**< Octeon scratchpad, kernel only */
 
 	struct mips_exception_record history[MIPS_EXCEPTION_HISTORY];
-	uint64_t exceptions;           /**< taken so far */
+	uint64_t exceptions; /**< taken so far */
 
 	struct mips_stlb stlbs[MIPS_MODES][MIPS_STLB_ENTRIES];
 	struct mips_itlb itlbs[MIPS_MODES][MIPS_ITLB_ENTRIES];

@@ -20,26 +20,50 @@ typedef const struct mips_insn *mips_exec(struct mips_cpu *c, const struct mips_
 /** A decoded instruction: 16 bytes, so that a page of code is 16 KiB. */
 struct mips_insn {
 	mips_exec *exec;
-	uint8_t a; /**< rs, base or fs */
-	uint8_t b; /**< rt or ft */
-	uint8_t d; /**< destination; MIPS_REG_SINK instead of $0 */
-	uint8_t s; /**< shift amount, select, condition code, fr, ... */
+	uint8_t a;   /**< rs, base or fs */
+	uint8_t b;   /**< rt or ft */
+	uint8_t d;   /**< destination; MIPS_REG_SINK instead of $0 */
+	uint8_t s;   /**< shift amount, select, condition code, fr, ... */
 	int32_t imm; /**< immediate; branches: target as a distance in instructions from the branch */
 };
 
 #define MIPS_PAGE_INSNS 1024u
 
 /** Fields of an instruction word (MD00087, volume II, instruction formats). */
-static inline unsigned mips_op(uint32_t w) { return w >> 26; }
-static inline uint8_t mips_rs(uint32_t w) { return (w >> 21) & 31; }
-static inline uint8_t mips_rt(uint32_t w) { return (w >> 16) & 31; }
-static inline uint8_t mips_rd(uint32_t w) { return (w >> 11) & 31; }
-static inline uint8_t mips_sa(uint32_t w) { return (w >> 6) & 31; }
-static inline unsigned mips_funct(uint32_t w) { return w & 63; }
-static inline int32_t mips_simm(uint32_t w) { return (int16_t)w; }
+static inline unsigned mips_op(uint32_t w)
+{
+	return w >> 26;
+}
+static inline uint8_t mips_rs(uint32_t w)
+{
+	return (w >> 21) & 31;
+}
+static inline uint8_t mips_rt(uint32_t w)
+{
+	return (w >> 16) & 31;
+}
+static inline uint8_t mips_rd(uint32_t w)
+{
+	return (w >> 11) & 31;
+}
+static inline uint8_t mips_sa(uint32_t w)
+{
+	return (w >> 6) & 31;
+}
+static inline unsigned mips_funct(uint32_t w)
+{
+	return w & 63;
+}
+static inline int32_t mips_simm(uint32_t w)
+{
+	return (int16_t)w;
+}
 
 /** Register number to write to: $0 becomes the sink. */
-static inline uint8_t mips_dest(uint8_t r) { return r == 0 ? MIPS_REG_SINK : r; }
+static inline uint8_t mips_dest(uint8_t r)
+{
+	return r == 0 ? MIPS_REG_SINK : r;
+}
 
 /**
  * An instruction set module: the base, the FPU, a vendor's. Modules attach
@@ -58,10 +82,10 @@ struct mips_isa {
 };
 
 /** Adds a module to the image, used as `MIPS_ISA(fpu) = { .name = "fpu", ... };` */
-#define MIPS_ISA(id)                                                               \
-	static const struct mips_isa mips_isa_##id;                                \
-	static const struct mips_isa *const mips_isa_entry_##id                    \
-		__attribute__((used, retain, section("mips_isa"))) = &mips_isa_##id; \
+#define MIPS_ISA(id)                                                                                                 \
+	static const struct mips_isa mips_isa_##id;                                                                  \
+	static const struct mips_isa *const mips_isa_entry_##id __attribute__((used, retain, section("mips_isa"))) = \
+		&mips_isa_##id;                                                                                      \
 	static const struct mips_isa mips_isa_##id
 
 /** Decodes one word by asking the modules; words nobody knows get an exec that raises RI. Never fails. */

@@ -13,15 +13,15 @@ struct mips_cpu;
 
 /** One half of an entry: a page. */
 struct mips_tlb_page {
-	uint64_t gpa;   /**< physical address, aligned to the page size */
-	uint8_t cca;    /**< cache coherency attribute C */
+	uint64_t gpa; /**< physical address, aligned to the page size */
+	uint8_t cca;  /**< cache coherency attribute C */
 	bool valid, dirty, read_inhibit, exec_inhibit;
 };
 
 /** One entry: an even and an odd page of the same size. */
 struct mips_tlb_entry {
-	uint64_t vpn2;  /**< virtual address of the pair, region bits included, aligned to twice the page size */
-	uint64_t mask;  /**< address bits inside the pair: 2 * page size - 1 */
+	uint64_t vpn2; /**< virtual address of the pair, region bits included, aligned to twice the page size */
+	uint64_t mask; /**< address bits inside the pair: 2 * page size - 1 */
 	uint8_t asid;
 	bool global, present; /**< present is false for entries invalidated by EHINV */
 	struct mips_tlb_page page[2];
@@ -30,8 +30,8 @@ struct mips_tlb_entry {
 /** The array. */
 struct mips_tlb {
 	struct mips_tlb_entry entries[MIPS_TLB_MAX];
-	unsigned count;       /**< entries the model has */
-	uint32_t random;      /**< state of the generator behind Random and TLBWR */
+	unsigned count;  /**< entries the model has */
+	uint32_t random; /**< state of the generator behind Random and TLBWR */
 };
 
 /** What a lookup found. */
@@ -44,8 +44,8 @@ enum mips_access { MIPS_READ, MIPS_WRITE, MIPS_FETCH };
  * Translates a mapped address with the present ASID. On a hit sets *gpa, and *page to the page (which
  * tells whether it may be written). No side effects.
  */
-enum mips_tlb_result mips_tlb_lookup(const struct mips_cpu *c, uint64_t va, enum mips_access access,
-				     uint64_t *gpa, const struct mips_tlb_page **page);
+enum mips_tlb_result mips_tlb_lookup(const struct mips_cpu *c, uint64_t va, enum mips_access access, uint64_t *gpa,
+				     const struct mips_tlb_page **page);
 
 /** TLBP, TLBR, TLBWI, TLBWR, TLBINV, TLBINVF on the CP0 registers (PRA, instruction descriptions). */
 void mips_tlbp(struct mips_cpu *c);

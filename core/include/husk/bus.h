@@ -9,7 +9,7 @@
 #include <husk/device.h>
 
 #define BUS_MAX_DEVICES 32u
-#define BUS_HISTORY 16u
+#define BUS_HISTORY     16u
 
 /** One access, for reports. */
 struct bus_access {
@@ -23,9 +23,9 @@ struct bus_access {
 struct bus {
 	struct device *devices[BUS_MAX_DEVICES]; /**< sorted by base */
 	unsigned nr_devices;
-	uint64_t unclaimed;                      /**< accesses that no device took */
-	struct bus_access history[BUS_HISTORY];  /**< ring, newest at (count - 1) % BUS_HISTORY */
-	uint64_t count;                          /**< accesses so far */
+	uint64_t unclaimed;                     /**< accesses that no device took */
+	struct bus_access history[BUS_HISTORY]; /**< ring, newest at (count - 1) % BUS_HISTORY */
+	uint64_t count;                         /**< accesses so far */
 };
 
 /**

@@ -27,23 +27,23 @@ struct console_port {
 };
 
 #define CONSOLE_MAX_PORTS 4u
-#define CONSOLE_QUEUE 256u
+#define CONSOLE_QUEUE     256u
 
 /** State of the console of a VM. Zero-initialised, then console_init(). */
 struct console {
 	struct vm *vm;
 	struct console_port *ports[CONSOLE_MAX_PORTS];
 	unsigned nr_ports;
-	unsigned focus;              /**< port that gets the input */
+	unsigned focus;               /**< port that gets the input */
 	struct console_port *monitor; /**< or NULL if the image has none */
 	bool monitor_active;
-	bool escape;                 /**< the last byte was Ctrl-A */
-	bool stamps;                 /**< time stamps before each line */
-	bool line_start;             /**< the last byte written ended a line */
+	bool escape;                  /**< the last byte was Ctrl-A */
+	bool stamps;                  /**< time stamps before each line */
+	bool line_start;              /**< the last byte written ended a line */
 	uint8_t queue[CONSOLE_QUEUE]; /**< input that the port had no room for */
 	size_t queued;
-	uint64_t output_bytes;       /**< guest output so far */
-	uint64_t output_ns;          /**< plat_time_ns() of the last guest output */
+	uint64_t output_bytes; /**< guest output so far */
+	uint64_t output_ns;    /**< plat_time_ns() of the last guest output */
 };
 
 /** Prepares the console of vm. */

@@ -21,10 +21,10 @@ struct device_ops {
 
 /** Embedded as first member in a device's own state. */
 struct device {
-	const char *name;             /**< unique within the machine, such as "uart0" */
+	const char *name; /**< unique within the machine, such as "uart0" */
 	const struct device_ops *ops;
-	uint64_t base, size;          /**< window, set by bus_attach() */
-	uint64_t reads, writes;       /**< accesses so far */
+	uint64_t base, size;    /**< window, set by bus_attach() */
+	uint64_t reads, writes; /**< accesses so far */
 };
 
 #endif

@@ -37,9 +37,9 @@ struct feature {
  * Defines the feature descriptor `id` and adds it to the image, used as
  * `HUSK_FEATURE(timer_on_demand) = { .name = "timer-on-demand", ... };`
  */
-#define HUSK_FEATURE(id)                                                          \
-	static const struct feature feature_##id;                                 \
-	static const struct feature *const feature_entry_##id                     \
+#define HUSK_FEATURE(id)                                                                 \
+	static const struct feature feature_##id;                                        \
+	static const struct feature *const feature_entry_##id                            \
 		__attribute__((used, retain, section("husk_features"))) = &feature_##id; \
 	static const struct feature feature_##id
 

@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #define GUEST_PAGE_SHIFT 12u
-#define GUEST_PAGE_SIZE ((uint64_t)1 << GUEST_PAGE_SHIFT)
-#define GUEST_PAGE_MASK (~(GUEST_PAGE_SIZE - 1))
+#define GUEST_PAGE_SIZE  ((uint64_t)1 << GUEST_PAGE_SHIFT)
+#define GUEST_PAGE_MASK  (~(GUEST_PAGE_SIZE - 1))
 
 /** Most RAM regions a machine may have. */
 #define MEMORY_MAX_RAM 8u

@@ -18,9 +18,9 @@ struct monitor_command {
 };
 
 /** Adds a command to the image, used as `MONITOR_COMMAND(peek) = { "peek", ... };` */
-#define MONITOR_COMMAND(id)                                                        \
-	static const struct monitor_command monitor_command_##id;                  \
-	static const struct monitor_command *const monitor_entry_##id              \
+#define MONITOR_COMMAND(id)                                                                     \
+	static const struct monitor_command monitor_command_##id;                               \
+	static const struct monitor_command *const monitor_entry_##id                           \
 		__attribute__((used, retain, section("husk_monitor"))) = &monitor_command_##id; \
 	static const struct monitor_command monitor_command_##id
 

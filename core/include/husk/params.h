@@ -7,12 +7,12 @@
 
 /** Values of the configuration that the core and the hosts need. */
 struct params {
-	const char *version;    /**< release of husk */
-	const char *config;     /**< CONFIG name of the image, such as "pc_octeon" */
-	uint64_t ram_bytes;     /**< guest RAM */
-	uint32_t vcpus;         /**< number of vCPUs */
-	uint32_t log_level;     /**< enum log_level at start */
-	uint64_t counter_hz;    /**< rate of the guest's cycle counter (MIPS: CP0 Count) */
+	const char *version;     /**< release of husk */
+	const char *config;      /**< CONFIG name of the image, such as "pc_octeon" */
+	uint64_t ram_bytes;      /**< guest RAM */
+	uint32_t vcpus;          /**< number of vCPUs */
+	uint32_t log_level;      /**< enum log_level at start */
+	uint64_t counter_hz;     /**< rate of the guest's cycle counter (MIPS: CP0 Count) */
 	const char *core_digest; /**< SHA-256 of the core's objects, hexadecimal */
 };
 

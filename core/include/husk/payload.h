@@ -43,9 +43,9 @@ struct payload_entry {
 
 /** Kind of ELF file that a machine takes. */
 struct payload_elf_want {
-	uint16_t machine;    /**< e_machine, ELF specification (8 is EM_MIPS) */
-	bool big_endian;     /**< byte order of the file */
-	uint64_t gpa_mask;   /**< p_paddr bits that are the physical address (MIPS: kseg0/xkphys segment bits off) */
+	uint16_t machine;  /**< e_machine, ELF specification (8 is EM_MIPS) */
+	bool big_endian;   /**< byte order of the file */
+	uint64_t gpa_mask; /**< p_paddr bits that are the physical address (MIPS: kseg0/xkphys segment bits off) */
 };
 
 /**

@@ -16,9 +16,9 @@ struct vcpu;
 
 /** A one-shot host timer of one vCPU. Embedded in its owner; zeroed memory is a valid unarmed timer. */
 struct timer {
-	struct timer *next;              /**< in the queue, sorted by deadline */
-	uint64_t deadline;               /**< plat_time_ns() time */
-	void (*fire)(struct timer *t);   /**< on the vCPU's own CPU, outside guest code; may re-arm */
+	struct timer *next;            /**< in the queue, sorted by deadline */
+	uint64_t deadline;             /**< plat_time_ns() time */
+	void (*fire)(struct timer *t); /**< on the vCPU's own CPU, outside guest code; may re-arm */
 	bool armed;
 };
 
@@ -42,12 +42,12 @@ void timer_run_due(struct vcpu *vcpu);
  */
 struct guest_counter {
 	struct vcpu *vcpu;
-	uint64_t hz;          /**< ticks per second, 1 Hz to 10 GHz */
-	uint64_t offset;      /**< ticks added to the host's time scaled to hz */
-	uint64_t compare;     /**< tick at which it matches */
-	bool armed;           /**< compare is waited for */
+	uint64_t hz;                            /**< ticks per second, 1 Hz to 10 GHz */
+	uint64_t offset;                        /**< ticks added to the host's time scaled to hz */
+	uint64_t compare;                       /**< tick at which it matches */
+	bool armed;                             /**< compare is waited for */
 	void (*match)(struct guest_counter *c); /**< called once when compare is reached */
-	struct timer timer;   /**< the model's */
+	struct timer timer;                     /**< the model's */
 };
 
 /** A timer model: when and how a guest counter's match is noticed. Features implement it. */

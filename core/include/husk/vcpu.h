@@ -16,11 +16,11 @@ struct vm;
  */
 struct vcpu {
 	struct vm *vm;
-	unsigned id;              /**< 0 is the boot CPU */
-	uint32_t attention;       /**< enum attention; engines leave guest code soon after it becomes non-zero */
+	unsigned id;        /**< 0 is the boot CPU */
+	uint32_t attention; /**< enum attention; engines leave guest code soon after it becomes non-zero */
 	struct timer_queue timers;
-	uint64_t instructions;    /**< guest instructions executed so far */
-	uint64_t idles;           /**< times it went idle */
+	uint64_t instructions; /**< guest instructions executed so far */
+	uint64_t idles;        /**< times it went idle */
 };
 
 /** Bits pending for this vCPU; cheap enough for every guest branch. */

@@ -38,10 +38,10 @@ struct vm {
 	struct console console;
 	struct vcpu *vcpus[VM_MAX_VCPUS];
 	unsigned nr_vcpus;
-	void *board;              /**< the machine's own state */
-	uint32_t request;         /**< enum vm_request */
-	uint64_t resets;          /**< times the guest was started again */
-	uint64_t started_ns;      /**< plat_time_ns() of the last start */
+	void *board;         /**< the machine's own state */
+	uint32_t request;    /**< enum vm_request */
+	uint64_t resets;     /**< times the guest was started again */
+	uint64_t started_ns; /**< plat_time_ns() of the last start */
 	/**
 	 * All vCPUs wait and nothing can wake them. Set by a tool that wants to judge it; it calls
 	 * vm_request(). NULL: the run ends as a power-off.
