@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <husk/platform.h>
+
 struct vcpu;
 
 /** Deadline of a timer that is not armed. */
@@ -68,5 +70,17 @@ uint64_t timer_ns_to_ticks(uint64_t ns, uint64_t hz);
 
 /** Ticks of hz → host nanoseconds, rounded up, so that a deadline is never early. Saturates at TIMER_NEVER. */
 uint64_t timer_ticks_to_ns(uint64_t ticks, uint64_t hz);
+
+/** Ticks of a counter now. For timer models: everybody else asks the model, which also delivers matches. */
+static inline uint64_t guest_counter_ticks(const struct guest_counter *c)
+{
+	return timer_ns_to_ticks(plat_time_ns(), c->hz) + c->offset;
+}
+
+/** Makes a counter stand at `count` now. For timer models. */
+static inline void guest_counter_set(struct guest_counter *c, uint64_t count)
+{
+	c->offset = count - timer_ns_to_ticks(plat_time_ns(), c->hz);
+}
 
 #endif
