@@ -23,6 +23,10 @@ struct console_port {
 	void (*input)(struct console_port *port, const uint8_t *data, size_t size);
 	/** A break condition was sent to the port. May be NULL. */
 	void (*send_break)(struct console_port *port);
+	/** Hands over output that the port still holds back; called at the end of the run. May be NULL. */
+	void (*flush)(struct console_port *port);
+	/** The console has just switched to the port: the monitor shows its prompt. May be NULL. */
+	void (*focused)(struct console_port *port);
 	struct console *console; /**< set by console_attach() */
 };
 
@@ -63,5 +67,14 @@ void console_poll(struct console *c);
 
 /** A port says that it has room again. */
 void console_room(struct console_port *port);
+
+/** Makes the guest ports hand over what they hold back: before the run ends, and before a report. */
+static inline void console_flush(struct console *c)
+{
+	for (unsigned i = 0; i < c->nr_ports; i++) {
+		if (c->ports[i]->flush != NULL)
+			c->ports[i]->flush(c->ports[i]);
+	}
+}
 
 #endif
