@@ -152,8 +152,6 @@ uint64_t plat_wallclock_ns(void)
 
 void plat_cpu_bind(uint32_t *attention)
 {
-	if (bound != NULL)
-		return;
 	bound = attention;
 	fake_attention = attention;
 	if (input_size != 0)
@@ -167,6 +165,12 @@ void plat_deadline_set(uint64_t deadline_ns)
 	fire_if_due();
 }
 
+static _Noreturn void wait_forever(void)
+{
+	fprintf(stderr, "fake platform: waits with nothing that could end it\n%s", fake_log);
+	abort();
+}
+
 void plat_wait(const uint32_t *attention)
 {
 	if (__atomic_load_n(attention, __ATOMIC_ACQUIRE) != 0)
@@ -176,6 +180,8 @@ void plat_wait(const uint32_t *attention)
 		fake_on_wait();
 	else if (fake_deadline != UINT64_MAX)
 		fake_advance(fake_deadline - fake_now);
+	else
+		wait_forever();
 }
 
 void plat_kick(uint32_t *attention, uint32_t bits)

@@ -30,10 +30,11 @@ extern bool fake_eof;                 /**< what plat_console_eof() says once the
 extern const char *fake_command_line; /**< what plat_command_line() returns */
 extern uint64_t fake_pages_left;      /**< bytes that plat_pages_alloc() still gives; UINT64_MAX is no limit */
 
-extern unsigned fake_waits;        /**< calls of plat_wait() with nothing pending */
-extern unsigned fake_kicks;        /**< calls of plat_kick() */
-extern void (*fake_on_wait)(void); /**< called by plat_wait() with nothing pending, instead of going to the deadline */
-extern const uint32_t *fake_attention; /**< word of the first plat_cpu_bind(), NULL before */
+extern unsigned fake_waits; /**< calls of plat_wait() with nothing pending */
+extern unsigned fake_kicks; /**< calls of plat_kick() */
+/** Called by plat_wait() with nothing pending. NULL: time goes on to the deadline, which must be armed then. */
+extern void (*fake_on_wait)(void);
+extern const uint32_t *fake_attention; /**< word of the last plat_cpu_bind(), NULL before */
 
 extern jmp_buf fake_exit_jmp;           /**< where plat_exit() goes while fake_exit_armed, else it ends the test */
 extern bool fake_exit_armed;            /**< cleared by the jump */

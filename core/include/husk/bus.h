@@ -23,9 +23,9 @@ struct bus_access {
 struct bus {
 	struct device *devices[BUS_MAX_DEVICES]; /**< sorted by base */
 	unsigned nr_devices;
-	uint64_t unclaimed;                     /**< accesses that no device took */
+	uint64_t unclaimed;                     /**< accesses that no device took, over all resets */
 	struct bus_access history[BUS_HISTORY]; /**< ring, newest at (count - 1) % BUS_HISTORY */
-	uint64_t count;                         /**< accesses so far */
+	uint64_t count;                         /**< accesses since the last reset */
 };
 
 /**
@@ -38,14 +38,15 @@ int bus_attach(struct bus *bus, struct device *dev, uint64_t base, uint64_t size
 struct device *bus_find(const struct bus *bus, uint64_t address, unsigned size);
 
 /**
- * Reads 1, 2, 4 or 8 bytes. An address nobody claims reads as 0, is counted, and named at level debug.
+ * Reads 1, 2, 4 or 8 bytes. An address nobody claims (any other size, or bytes beyond the window's end, too) reads
+ * as 0, is counted, and named at level debug.
  */
 uint64_t bus_read(struct bus *bus, uint64_t address, unsigned size);
 
 /** Writes 1, 2, 4 or 8 bytes; ignored, counted and named at level debug where nobody claims the address. */
 void bus_write(struct bus *bus, uint64_t address, unsigned size, uint64_t value);
 
-/** Resets every device in address order and forgets the history. */
+/** Resets every device in address order and forgets the history; the counters of accesses go on. */
 void bus_reset(struct bus *bus);
 
 /** Prints the last accesses, oldest first, with log_text(). */

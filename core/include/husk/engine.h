@@ -33,7 +33,10 @@ struct engine {
 	int (*create)(struct vcpu *v);
 	/** Drops everything cached about guest memory and state, at every guest reset. */
 	void (*flush)(struct vcpu *v);
-	/** Runs the guest until attention, idle or halt. */
+	/**
+	 * Runs the guest until attention, idle or halt. Looks for pending interrupts first: the run loop takes
+	 * ATTN_IRQ away and leaves its meaning to the engine.
+	 */
 	enum engine_exit (*run)(struct vcpu *v);
 	/** Executes exactly one instruction (a branch together with its delay slot), taking interrupts first. */
 	enum engine_exit (*step)(struct vcpu *v);

@@ -62,13 +62,20 @@ void plat_cpu_bind(uint32_t *attention);
  */
 void plat_deadline_set(uint64_t deadline_ns);
 
-/** Idles the calling CPU while *attention is 0; returns at once if it is not. May return early. */
+/**
+ * Idles the calling CPU while *attention is 0; returns at once if it is not. May return early. A bit set between the
+ * caller's last look and this call is never slept through.
+ */
 void plat_wait(const uint32_t *attention);
 
 /** Sets bits in a CPU's attention word and wakes it if it is in plat_wait(). Safe from any context. */
 void plat_kick(uint32_t *attention, uint32_t bits);
 
-/** Takes up to `size` bytes of console input without waiting; returns how many, 0 if none. */
+/**
+ * Takes up to `size` bytes of console input without waiting; returns how many, 0 if none. The console may leave input
+ * for later, when no port has room; it then comes back by itself, so that input still waiting need not raise
+ * ATTN_CONSOLE again and must not end plat_wait() over and over; neither must the end of input.
+ */
 size_t plat_console_read(void *buf, size_t size);
 
 /** True once console input has ended for good (end of file on host `linux`). */
@@ -77,7 +84,10 @@ bool plat_console_eof(void);
 /** Writes guest output to the console, all of it, in order. */
 void plat_console_write(const void *buf, size_t size);
 
-/** Writes the hypervisor's own messages: standard error on `linux`, the console on `pc`. */
+/**
+ * Writes the hypervisor's own messages: standard error on `linux`, the console on `pc`. Lines end with \n; the host
+ * makes it \r\n where the terminal needs that (raw mode, serial line) and leaves it alone in files and pipes.
+ */
 void plat_log_write(const void *buf, size_t size);
 
 /** Command line given to the image by its loader (shell or boot loader), words separated by one blank; "" if none. */

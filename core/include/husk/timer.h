@@ -22,21 +22,29 @@ struct timer {
 	uint64_t deadline;             /**< plat_time_ns() time */
 	void (*fire)(struct timer *t); /**< on the vCPU's own CPU, outside guest code; may re-arm */
 	bool armed;
+	bool keep; /**< stays armed over guest resets: a tool's timer, not the guest's */
 };
 
 /** Armed timers of one vCPU, earliest first. */
 struct timer_queue {
 	struct timer *first;
+	bool running; /**< timer_run_due() is at work and arms the host at its end */
 };
 
-/** Arms t for `deadline`; replaces an earlier arming. Call on the vCPU's own CPU. */
+/** Arms t for `deadline`; replaces an earlier arming; TIMER_NEVER disarms. Call on the vCPU's own CPU. */
 void timer_arm(struct vcpu *vcpu, struct timer *t, uint64_t deadline);
 
 /** Disarms t if it is armed. */
 void timer_disarm(struct vcpu *vcpu, struct timer *t);
 
-/** Fires every timer that is due and arms the host for the next. Called by the run loop. */
+/**
+ * Fires the timers that are due and arms the host for the next. One that fire() re-arms for a past time
+ * waits for the next call, so that the guest gets to run in between. Called by the run loop.
+ */
 void timer_run_due(struct vcpu *vcpu);
+
+/** Disarms all timers but those marked `keep`, at guest reset. */
+void timer_disarm_guest(struct vcpu *vcpu);
 
 /**
  * A guest counter: counts at `hz`, and matches when it reaches `compare`. 64 bits wide; a machine with a
@@ -65,10 +73,13 @@ struct timer_model {
 	void (*set_compare)(struct guest_counter *c, uint64_t compare);
 };
 
-/** Host nanoseconds → ticks of hz, without overflow for 500 years. */
+/**
+ * Host nanoseconds → ticks of hz (at most 10 GHz), rounded down, exact over the whole range: no drift, never
+ * backwards. Modulo 2^64, which is 58 years at 10 GHz. Without a division, cheap enough for every guest read.
+ */
 uint64_t timer_ns_to_ticks(uint64_t ns, uint64_t hz);
 
-/** Ticks of hz → host nanoseconds, rounded up, so that a deadline is never early. Saturates at TIMER_NEVER. */
+/** Ticks of hz → host nanoseconds, rounded up, so that a deadline is never early. Saturates at TIMER_NEVER; so does hz = 0. */
 uint64_t timer_ticks_to_ns(uint64_t ticks, uint64_t hz);
 
 /** Ticks of a counter now. For timer models: everybody else asks the model, which also delivers matches. */

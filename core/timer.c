@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The queue of host timers of a vCPU, and the arithmetic of guest counters. */
+#include <stddef.h>
+
+#include <husk/platform.h>
+#include <husk/timer.h>
+#include <husk/vcpu.h>
+
+#define NS_PER_S 1000000000u
+
+static uint64_t earliest(const struct timer_queue *q)
+{
+	return q->first != NULL ? q->first->deadline : TIMER_NEVER;
+}
+
+static void dequeue(struct timer_queue *q, struct timer *t)
+{
+	struct timer **at = &q->first;
+
+	while (*at != NULL && *at != t)
+		at = &(*at)->next;
+	if (*at != NULL)
+		*at = t->next;
+	t->next = NULL;
+	t->armed = false;
+}
+
+/** Puts t behind all timers that are due no later. */
+static void enqueue(struct timer_queue *q, struct timer *t)
+{
+	struct timer **at = &q->first;
+
+	while (*at != NULL && (*at)->deadline <= t->deadline)
+		at = &(*at)->next;
+	t->next = *at;
+	*at = t;
+	t->armed = true;
+}
+
+/** Tells the host about the earliest deadline if it is not `before` any more. */
+static void arm_host(const struct timer_queue *q, uint64_t before)
+{
+	if (!q->running && earliest(q) != before)
+		plat_deadline_set(earliest(q));
+}
+
+void timer_arm(struct vcpu *vcpu, struct timer *t, uint64_t deadline)
+{
+	struct timer_queue *q = &vcpu->timers;
+	uint64_t before = earliest(q);
+
+	if (t->armed)
+		dequeue(q, t);
+	t->deadline = deadline;
+	if (deadline != TIMER_NEVER)
+		enqueue(q, t);
+	arm_host(q, before);
+}
+
+void timer_disarm(struct vcpu *vcpu, struct timer *t)
+{
+	uint64_t before = earliest(&vcpu->timers);
+
+	if (!t->armed)
+		return;
+	dequeue(&vcpu->timers, t);
+	arm_host(&vcpu->timers, before);
+}
+
+void timer_disarm_guest(struct vcpu *vcpu)
+{
+	struct timer_queue *q = &vcpu->timers;
+	uint64_t before = earliest(q);
+	struct timer *next;
+
+	for (struct timer *t = q->first; t != NULL; t = next) {
+		next = t->next;
+		if (!t->keep)
+			dequeue(q, t);
+	}
+	arm_host(q, before);
+}
+
+static unsigned count_due(const struct timer_queue *q, uint64_t now)
+{
+	unsigned n = 0;
+
+	for (const struct timer *t = q->first; t != NULL && t->deadline <= now; t = t->next)
+		n++;
+	return n;
+}
+
+void timer_run_due(struct vcpu *vcpu)
+{
+	struct timer_queue *q = &vcpu->timers;
+	uint64_t now = plat_time_ns();
+
+	q->running = true;
+	for (unsigned due = count_due(q, now); due > 0 && earliest(q) <= now; due--) {
+		struct timer *t = q->first;
+
+		dequeue(q, t);
+		t->fire(t);
+	}
+	q->running = false;
+	/* The host's deadline has passed, or it woke us early: in both cases it wants to be told again. */
+	if (q->first != NULL)
+		plat_deadline_set(q->first->deadline);
+}
+
+uint64_t timer_ns_to_ticks(uint64_t ns, uint64_t hz)
+{
+	/* Seconds and rest apart keep each product in 64 bits; compilers divide by a constant by multiplying. */
+	uint64_t seconds = ns / NS_PER_S;
+	uint64_t rest = ns % NS_PER_S;
+
+	return seconds * hz + rest * hz / NS_PER_S;
+}
+
+uint64_t timer_ticks_to_ns(uint64_t ticks, uint64_t hz)
+{
+	uint64_t seconds, rest, ns;
+
+	if (hz == 0)
+		return TIMER_NEVER;
+	seconds = ticks / hz;
+	rest = (ticks % hz * NS_PER_S + hz - 1) / hz;
+	if (__builtin_mul_overflow(seconds, (uint64_t)NS_PER_S, &ns) || __builtin_add_overflow(ns, rest, &ns))
+		return TIMER_NEVER;
+	return ns;
+}
