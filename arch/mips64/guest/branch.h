@@ -16,6 +16,7 @@ const struct mips_insn *mips_jump(struct mips_cpu *c, uint64_t va);
 static inline bool mips_delay_slot(struct mips_cpu *c, const struct mips_insn *i)
 {
 	c->delay = i;
+	c->vcpu.instructions++;
 	if (__builtin_expect(i[1].exec(c, i + 1) == NULL, 0))
 		return false;
 	c->delay = NULL;

@@ -140,7 +140,7 @@ struct mips_cpu {
 	const struct mips_model *model;
 
 	bool ll_valid;       /**< LLbit */
-	uint64_t ll_address; /**< physical address of the last LL */
+	uint64_t ll_address; /**< virtual address of the last LL, 0 if none */
 	bool waiting;        /**< WAIT was executed and nothing woke it yet */
 	bool user_mode_seen;
 	uint64_t nested;            /**< exceptions since the last ERET */
@@ -148,6 +148,9 @@ struct mips_cpu {
 
 	struct guest_counter counter; /**< Count/Compare */
 	uint32_t compare;
+	uint32_t stopped_count;       /**< Count while Cause.DC is set */
+	uint64_t unknown_cp0;         /**< accesses to CP0 registers that the model lacks */
+	bool watch_data, watch_fetch; /**< some WatchLo has R or W, or I, set */
 
 	uint8_t cvmseg[128]; /**< Octeon scratchpad, kernel only */
 

@@ -38,6 +38,9 @@ enum mips_exception {
  */
 const struct mips_insn *mips_raise(struct mips_cpu *c, const struct mips_insn *i, enum mips_exception code);
 
+/** As mips_raise() for a TLB miss: uses the refill vector unless EXL is set. BadVAddr must be set before. */
+const struct mips_insn *mips_raise_refill(struct mips_cpu *c, const struct mips_insn *i, enum mips_exception code);
+
 /** Coprocessor n unusable: mips_raise(EXC_CPU) with Cause.CE = n. */
 const struct mips_insn *mips_raise_cpu(struct mips_cpu *c, const struct mips_insn *i, unsigned n);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "arch/mips64/guest/cpu.h"
+#include "arch/mips64/guest/exception.h"
 #include "arch/mips64/guest/insn.h"
 #include "arch/mips64/guest/tlb.h"
 
@@ -35,6 +36,33 @@ bool mips_translate(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, 
 
 /** Virtual → physical without side effects, with the rights of kernel mode. Returns 0 or -EFAULT. */
 int mips_probe(struct mips_cpu *c, uint64_t va, uint64_t *gpa);
+
+/** Where an access goes. */
+struct mips_mapping {
+	uint64_t gpa;
+	bool writable; /**< stores to the page need no further check */
+	bool readable; /**< loads likewise */
+	bool cvmseg;   /**< Octeon scratchpad: gpa is the offset in it */
+};
+
+/** Why an access fails. */
+struct mips_fault {
+	enum mips_exception code;
+	bool refill; /**< no TLB entry matched */
+};
+
+/** The segment map and the TLB without side effects; false: *fault says why. */
+bool mips_resolve(const struct mips_cpu *c, uint64_t va, enum mips_access access, struct mips_mapping *m,
+		  struct mips_fault *fault);
+
+/** Translates an instruction address; takes the exception at pc and returns false if it fails. */
+bool mips_translate_fetch(struct mips_cpu *c, uint64_t pc, bool in_delay_slot, uint64_t va, uint64_t *gpa);
+
+/** Derives which accesses the watch registers look at, after one was written. */
+void mips_watch_update(struct mips_cpu *c);
+
+/** True if a watch register matches an access of that kind (PRA 9.39, 9.40). */
+bool mips_watch_hit(const struct mips_cpu *c, uint64_t va, enum mips_access access);
 
 /** Forgets every cached translation. */
 void mips_stlb_flush(struct mips_cpu *c);

@@ -50,8 +50,9 @@ enum mips_tlb_result mips_tlb_lookup(const struct mips_cpu *c, uint64_t va, enum
 /** TLBP, TLBR, TLBWI, TLBWR, TLBINV, TLBINVF on the CP0 registers (PRA, instruction descriptions). */
 void mips_tlbp(struct mips_cpu *c);
 void mips_tlbr(struct mips_cpu *c);
-void mips_tlbwi(struct mips_cpu *c);
-void mips_tlbwr(struct mips_cpu *c);
+/** The writes return false and set Status.TS if the new entry would match together with another: machine check. */
+bool mips_tlbwi(struct mips_cpu *c);
+bool mips_tlbwr(struct mips_cpu *c);
 void mips_tlbinv(struct mips_cpu *c);
 void mips_tlbinvf(struct mips_cpu *c);
 

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reset, interrupt inputs, mode. */
+#include "arch/mips64/guest/cpu.h"
+
+#include <string.h>
+
+#include <husk/feature.h>
+
+#include "arch/mips64/guest/cp0.h"
+#include "arch/mips64/guest/exception.h"
+#include "arch/mips64/guest/mmu.h"
+
+HUSK_FEATURE(cpu_mips64) = {
+	.name = "cpu-mips64",
+	.purpose = "MIPS64 Release 2 guest CPU: decoder, CP0, TLB, exceptions",
+	.level = FEATURE_CPU,
+};
+
+/* State that follows from registers written by software, as after power-on. */
+static void clear_state(struct mips_cpu *c)
+{
+	memset(c->gpr, 0, sizeof(c->gpr));
+	memset(&c->cp0, 0, sizeof(c->cp0));
+	memset(&c->tlb, 0, sizeof(c->tlb));
+	memset(&c->fpu, 0, sizeof(c->fpu));
+	memset(&c->octeon, 0, sizeof(c->octeon));
+	memset(c->cvmseg, 0, sizeof(c->cvmseg));
+	memset(c->history, 0, sizeof(c->history));
+	c->hi = c->lo = 0;
+	c->insns = NULL;
+	c->delay = NULL;
+	c->ll_valid = c->waiting = c->user_mode_seen = false;
+	c->ll_address = c->nested = c->exceptions = 0;
+	c->compare = c->stopped_count = 0;
+}
+
+void mips_reset(struct mips_cpu *c, const struct mips_model *model)
+{
+	clear_state(c);
+	c->model = model;
+	c->big_endian = model->big_endian;
+	memcpy(c->cp0.config, model->config, sizeof(c->cp0.config));
+	c->cp0.status = STATUS_BEV | STATUS_ERL;
+	c->cp0.intctl = model->intctl;
+	c->cp0.ebase = 0xffffffff80000000ull | c->vcpu.id;
+	c->tlb.count = model->tlb_entries;
+	c->tlb.random = 0x2545f491u;
+	c->pc = 0xffffffffbfc00000ull;
+	mips_watch_update(c);
+	mips_stlb_flush(c);
+	mips_update_mode(c);
+}
+
+void mips_update_mode(struct mips_cpu *c)
+{
+	uint32_t ksu = (c->cp0.status & STATUS_KSU) >> STATUS_KSU_SHIFT;
+
+	/* KSU is 0 kernel, 1 supervisor, 2 user; EXL and ERL are kernel mode whatever it says (PRA 3.3). */
+	if (c->cp0.status & (STATUS_EXL | STATUS_ERL) || ksu == 0)
+		c->mode = MIPS_KERNEL;
+	else
+		c->mode = ksu == 1 ? MIPS_SUPERVISOR : MIPS_USER;
+	if (c->mode == MIPS_USER)
+		c->user_mode_seen = true;
+	c->stlb = c->stlbs[c->mode];
+	c->itlb = c->itlbs[c->mode];
+	c->asid_key = (c->cp0.entryhi & ENTRYHI_ASID) << 4;
+}
+
+void mips_irq_input(void *cpu, unsigned n, bool level)
+{
+	struct mips_cpu *c = cpu;
+	uint32_t bit = 1u << (CAUSE_IP_SHIFT + n);
+
+	if (level)
+		c->cp0.cause |= bit;
+	else
+		c->cp0.cause &= ~bit;
+	plat_kick(&c->vcpu.attention, ATTN_IRQ);
+}

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
+features-$(CONFIG_CPU_MIPS64) += cpu-mips64
+objs-cpu-mips64 := $(addprefix arch/mips64/guest/, boot.o cp0.o cpu.o decode.o exception.o \
+	isa_alu.o isa_branch.o isa_memory.o isa_muldiv.o isa_system.o mmu.o print.o registers.o tlb.o)

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The segment map, the soft TLB's slow side and watchpoints (PRA, chapter 4). */
+#include "arch/mips64/guest/mmu.h"
+
+#include <errno.h>
+
+#include <husk/vm.h>
+
+#include "arch/mips64/guest/cp0.h"
+#include "arch/mips64/guest/exception.h"
+
+#define KSEG0       0xffffffff80000000ull
+#define KSEG1       0xffffffffa0000000ull
+#define SSEG        0xffffffffc0000000ull
+#define KSEG3       0xffffffffe0000000ull
+#define CVMSEG      0xffffffffffff8000ull
+#define CVMSEG_LINE 128u
+
+enum region { XUSEG, XSSEG, XKPHYS, XKSEG };
+
+static bool fail(struct mips_fault *f, enum mips_exception code, bool refill)
+{
+	*f = (struct mips_fault){ code, refill };
+	return false;
+}
+
+static bool address_error(struct mips_fault *f, enum mips_access access)
+{
+	return fail(f, access == MIPS_WRITE ? EXC_ADES : EXC_ADEL, false);
+}
+
+static bool unmapped(struct mips_mapping *m, uint64_t gpa)
+{
+	*m = (struct mips_mapping){ .gpa = gpa, .readable = true, .writable = true };
+	return true;
+}
+
+static bool mapped(const struct mips_cpu *c, uint64_t va, enum mips_access access, struct mips_mapping *m,
+		   struct mips_fault *f)
+{
+	enum mips_exception tlb = access == MIPS_WRITE ? EXC_TLBS : EXC_TLBL;
+	bool own_codes = (c->cp0.pagegrain & PAGEGRAIN_IEC) != 0;
+	const struct mips_tlb_page *page;
+
+	switch (mips_tlb_lookup(c, va, access, &m->gpa, &page)) {
+	case MIPS_TLB_MISS: return fail(f, tlb, true);
+	case MIPS_TLB_INVALID: return fail(f, tlb, false);
+	case MIPS_TLB_MODIFIED: return fail(f, EXC_MOD, false);
+	case MIPS_TLB_RI: return fail(f, own_codes ? EXC_TLBRI : EXC_TLBL, false);
+	case MIPS_TLB_XI: return fail(f, own_codes ? EXC_TLBXI : EXC_TLBL, false);
+	case MIPS_TLB_HIT: break;
+	}
+	m->writable = page->dirty;
+	m->readable = !page->read_inhibit;
+	m->cvmseg = false;
+	return true;
+}
+
+static bool in_cvmseg(const struct mips_cpu *c, uint64_t va)
+{
+	uint64_t lines = c->cp0.cvmmemctl & CVMMEMCTL_SIZE;
+
+	if (!mips_has(c, MIPS_HAS_OCTEON) || va < CVMSEG || (c->cp0.cvmmemctl & CVMMEMCTL_KERNEL) == 0)
+		return false;
+	/* Before Linux sets the size it uses the first line already (its entry code clears it). */
+	return va - CVMSEG < (lines == 0 ? 1 : lines) * CVMSEG_LINE && va - CVMSEG < sizeof(c->cvmseg);
+}
+
+/* The 32-bit compatibility segments at both ends of the map; kseg0/1, sseg and kseg3 need kernel or supervisor mode. */
+static bool resolve_compatibility(const struct mips_cpu *c, uint64_t va, enum mips_access access,
+				  struct mips_mapping *m, struct mips_fault *f)
+{
+	if (va >= SSEG && va < KSEG3)
+		return c->mode == MIPS_USER ? address_error(f, access) : mapped(c, va, access, m, f);
+	if (c->mode != MIPS_KERNEL)
+		return address_error(f, access);
+	if (va < SSEG)
+		return unmapped(m, va & 0x1fffffff);
+	if (in_cvmseg(c, va)) {
+		*m = (struct mips_mapping){ .gpa = va - CVMSEG, .cvmseg = true };
+		return true;
+	}
+	return mapped(c, va, access, m, f);
+}
+
+static bool resolve_user(const struct mips_cpu *c, uint64_t va, enum mips_access access, struct mips_mapping *m,
+			 struct mips_fault *f)
+{
+	if (va >> 31 != 0 && (c->cp0.status & STATUS_UX) == 0)
+		return address_error(f, access);
+	if (va >> c->model->segbits != 0)
+		return address_error(f, access);
+	/* With ERL set, the low 2 GiB are unmapped, for the cache error handler (PRA 4.8). */
+	if ((c->cp0.status & STATUS_ERL) && va >> 31 == 0)
+		return unmapped(m, va);
+	return mapped(c, va, access, m, f);
+}
+
+bool mips_resolve(const struct mips_cpu *c, uint64_t va, enum mips_access access, struct mips_mapping *m,
+		  struct mips_fault *f)
+{
+	uint64_t in_region = va & ~ENTRYHI_R;
+
+	if (va >= KSEG0)
+		return resolve_compatibility(c, va, access, m, f);
+	switch ((enum region)(va >> 62)) {
+	case XUSEG: return resolve_user(c, va, access, m, f);
+	case XSSEG:
+		if (c->mode == MIPS_USER || (c->cp0.status & STATUS_SX) == 0 || in_region >> c->model->segbits != 0)
+			break;
+		return mapped(c, va, access, m, f);
+	case XKPHYS:
+		in_region &= (1ull << 59) - 1;
+		if (c->mode != MIPS_KERNEL || (c->cp0.status & STATUS_KX) == 0 || in_region >> c->model->pabits != 0)
+			break;
+		return unmapped(m, in_region);
+	case XKSEG:
+		if (c->mode != MIPS_KERNEL || (c->cp0.status & STATUS_KX) == 0 ||
+		    in_region >= (1ull << c->model->segbits) - (1ull << 31))
+			break;
+		return mapped(c, va, access, m, f);
+	}
+	return address_error(f, access);
+}
+
+static void raise_fault(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, const struct mips_fault *f)
+{
+	mips_set_badvaddr(c, va, f->code);
+	if (f->refill)
+		mips_raise_refill(c, i, f->code);
+	else
+		mips_raise(c, i, f->code);
+}
+
+/* True if a watchpoint stops the access. In an exception handler it is only remembered (PRA 6.2.21). */
+static bool watch_stops(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, enum mips_access access)
+{
+	if (!c->watch_data || !mips_watch_hit(c, va, access))
+		return false;
+	if (c->cp0.status & (STATUS_EXL | STATUS_ERL)) {
+		c->cp0.cause |= CAUSE_WP;
+		return false;
+	}
+	mips_raise(c, i, EXC_WATCH);
+	return true;
+}
+
+static bool resolve_or_raise(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, enum mips_access access,
+			     struct mips_mapping *m)
+{
+	struct mips_fault f;
+
+	if (watch_stops(c, i, va, access))
+		return false;
+	if (mips_resolve(c, va, access, m, &f))
+		return true;
+	raise_fault(c, i, va, &f);
+	return false;
+}
+
+bool mips_translate(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, enum mips_access access, uint64_t *gpa)
+{
+	struct mips_mapping m;
+
+	if (!resolve_or_raise(c, i, va, access, &m))
+		return false;
+	*gpa = m.gpa;
+	return true;
+}
+
+/* Whether code may be fetched: words are aligned, and the scratchpad holds none. */
+static bool resolve_fetch(struct mips_cpu *c, uint64_t va, struct mips_mapping *m, struct mips_fault *f)
+{
+	if ((va & 3) != 0)
+		return address_error(f, MIPS_FETCH);
+	if (!mips_resolve(c, va, MIPS_FETCH, m, f))
+		return false;
+	return m->cvmseg ? address_error(f, MIPS_FETCH) : true;
+}
+
+bool mips_translate_fetch(struct mips_cpu *c, uint64_t pc, bool in_delay_slot, uint64_t va, uint64_t *gpa)
+{
+	struct mips_mapping m;
+	struct mips_fault f;
+
+	if (!resolve_fetch(c, va, &m, &f)) {
+		mips_set_badvaddr(c, va, f.code);
+		mips_take(c, pc, in_delay_slot, f.code, f.refill);
+		return false;
+	}
+	*gpa = m.gpa;
+	return true;
+}
+
+int mips_probe(struct mips_cpu *c, uint64_t va, uint64_t *gpa)
+{
+	enum mips_mode mode = c->mode;
+	struct mips_mapping m;
+	struct mips_fault f;
+	bool ok;
+
+	c->mode = MIPS_KERNEL;
+	ok = mips_resolve(c, va, MIPS_READ, &m, &f) && !m.cvmseg;
+	c->mode = mode;
+	if (!ok)
+		return -EFAULT;
+	*gpa = m.gpa;
+	return 0;
+}
+
+/* Caches the translation of a page of RAM. Stores to code pages stay slow, so that the engine hears of them. */
+static void fill(struct mips_cpu *c, uint64_t va, const struct mips_mapping *m)
+{
+	struct mips_stlb *e = mips_stlb_slot(c, va);
+	const struct memory *memory = &c->vcpu.vm->memory;
+	uint64_t gpa = m->gpa & GUEST_PAGE_MASK, tag = (va & GUEST_PAGE_MASK) | c->asid_key;
+	uint8_t *host = memory_borrow(memory, gpa, GUEST_PAGE_SIZE);
+
+	if (host == NULL || c->watch_data)
+		return;
+	e->read_tag = m->readable ? tag : MIPS_TAG_NEVER;
+	e->write_tag = m->writable && !memory_is_code(memory, gpa) ? tag : MIPS_TAG_NEVER;
+	e->to_host = (uint64_t)(uintptr_t)host - (va & GUEST_PAGE_MASK);
+}
+
+static bool load_aligned(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t *value)
+{
+	struct mips_mapping m;
+	uint64_t v = 0;
+	void *host;
+
+	if (!resolve_or_raise(c, i, va, MIPS_READ, &m))
+		return false;
+	if (m.cvmseg) {
+		memcpy(&v, c->cvmseg + m.gpa, size);
+	} else {
+		host = memory_borrow(&c->vcpu.vm->memory, m.gpa, size);
+		if (host == NULL) {
+			*value = bus_read(&c->vcpu.vm->mmio, m.gpa, size);
+			return true;
+		}
+		fill(c, va, &m);
+		memcpy(&v, host, size);
+	}
+	*value = mips_swap(c, v, size);
+	return true;
+}
+
+static bool store_aligned(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t value)
+{
+	struct memory *memory = &c->vcpu.vm->memory;
+	struct mips_mapping m;
+	uint64_t v = mips_swap(c, value, size);
+	void *host;
+
+	if (!resolve_or_raise(c, i, va, MIPS_WRITE, &m))
+		return false;
+	if (m.cvmseg) {
+		memcpy(c->cvmseg + m.gpa, &v, size);
+		return true;
+	}
+	host = memory_borrow(memory, m.gpa, size);
+	if (host == NULL) {
+		bus_write(&c->vcpu.vm->mmio, m.gpa, size, size == 8 ? value : value & ((1ull << 8 * size) - 1));
+		return true;
+	}
+	memory_announce_write(memory, m.gpa, size);
+	fill(c, va, &m);
+	memcpy(host, &v, size);
+	return true;
+}
+
+static bool misaligned(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, enum mips_access access)
+{
+	struct mips_fault f;
+
+	address_error(&f, access);
+	raise_fault(c, i, va, &f);
+	return false;
+}
+
+bool mips_load_aligned(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t *value)
+{
+	return (va & (size - 1)) != 0 ? misaligned(c, i, va, MIPS_READ) : load_aligned(c, i, va, size, value);
+}
+
+bool mips_store_aligned(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t value)
+{
+	return (va & (size - 1)) != 0 ? misaligned(c, i, va, MIPS_WRITE) : store_aligned(c, i, va, size, value);
+}
+
+/* Place in a value of `size` bytes, in bits, of the byte at address offset n. */
+static unsigned byte_shift(const struct mips_cpu *c, unsigned n, unsigned size)
+{
+	return 8 * (c->big_endian ? size - 1 - n : n);
+}
+
+static bool load_unaligned(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t *value)
+{
+	uint64_t v = 0, byte;
+
+	for (unsigned n = 0; n < size; n++) {
+		if (!mips_load(c, i, va + n, 1, &byte))
+			return false;
+		v |= byte << byte_shift(c, n, size);
+	}
+	*value = v;
+	return true;
+}
+
+static bool store_unaligned(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t value)
+{
+	uint64_t last = va + size - 1, ignored;
+
+	/* Nothing may be stored if the second page faults. */
+	if (((va ^ last) & GUEST_PAGE_MASK) != 0 && !mips_translate(c, i, last, MIPS_WRITE, &ignored))
+		return false;
+	for (unsigned n = 0; n < size; n++)
+		if (!mips_store(c, i, va + n, 1, value >> byte_shift(c, n, size) & 0xff))
+			return false;
+	return true;
+}
+
+bool mips_load_slow(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t *value)
+{
+	if ((va & (size - 1)) == 0)
+		return load_aligned(c, i, va, size, value);
+	return mips_has(c, MIPS_HAS_UNALIGNED) ? load_unaligned(c, i, va, size, value)
+					       : misaligned(c, i, va, MIPS_READ);
+}
+
+bool mips_store_slow(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t value)
+{
+	if ((va & (size - 1)) == 0)
+		return store_aligned(c, i, va, size, value);
+	return mips_has(c, MIPS_HAS_UNALIGNED) ? store_unaligned(c, i, va, size, value)
+					       : misaligned(c, i, va, MIPS_WRITE);
+}
+
+void mips_stlb_flush(struct mips_cpu *c)
+{
+	/* All ones is MIPS_TAG_NEVER. */
+	memset(c->stlbs, 0xff, sizeof(c->stlbs));
+	memset(c->itlbs, 0xff, sizeof(c->itlbs));
+}
+
+static void flush_page(struct mips_cpu *c, uint64_t va)
+{
+	for (unsigned mode = 0; mode < MIPS_MODES; mode++) {
+		struct mips_stlb *e = &c->stlbs[mode][(va >> 12) % MIPS_STLB_ENTRIES];
+
+		e->read_tag = e->write_tag = MIPS_TAG_NEVER;
+		c->itlbs[mode][(va >> 12) % MIPS_ITLB_ENTRIES].tag = MIPS_TAG_NEVER;
+	}
+}
+
+void mips_stlb_flush_entry(struct mips_cpu *c, const struct mips_tlb_entry *e)
+{
+	uint64_t pages = (e->mask + 1) >> 12;
+
+	if (pages >= MIPS_ITLB_ENTRIES) {
+		mips_stlb_flush(c);
+		return;
+	}
+	for (uint64_t n = 0; n < pages; n++)
+		flush_page(c, e->vpn2 + (n << 12));
+}
+
+void mips_stlb_protect(struct mips_cpu *c, uint64_t gpa)
+{
+	uint64_t host = (uint64_t)(uintptr_t)memory_borrow(&c->vcpu.vm->memory, gpa & GUEST_PAGE_MASK, GUEST_PAGE_SIZE);
+
+	for (unsigned mode = 0; mode < MIPS_MODES; mode++)
+		for (unsigned n = 0; n < MIPS_STLB_ENTRIES; n++) {
+			struct mips_stlb *e = &c->stlbs[mode][n];
+
+			if (e->write_tag != MIPS_TAG_NEVER && (e->write_tag & GUEST_PAGE_MASK) + e->to_host == host)
+				e->write_tag = MIPS_TAG_NEVER;
+		}
+}
+
+void mips_watch_update(struct mips_cpu *c)
+{
+	uint64_t any = 0;
+
+	for (unsigned n = 0; n < c->model->watches; n++)
+		any |= c->cp0.watchlo[n];
+	c->watch_data = (any & (WATCHLO_R | WATCHLO_W)) != 0;
+	c->watch_fetch = (any & WATCHLO_I) != 0;
+	if (c->watch_data || c->watch_fetch)
+		mips_stlb_flush(c); /* while watching, nothing is cached */
+}
+
+bool mips_watch_hit(const struct mips_cpu *c, uint64_t va, enum mips_access access)
+{
+	static const uint64_t kind[] = { [MIPS_READ] = WATCHLO_R, [MIPS_WRITE] = WATCHLO_W, [MIPS_FETCH] = WATCHLO_I };
+	uint8_t asid = (uint8_t)(c->cp0.entryhi & ENTRYHI_ASID);
+
+	for (unsigned n = 0; n < c->model->watches; n++) {
+		uint64_t lo = c->cp0.watchlo[n], ignore = (c->cp0.watchhi[n] & WATCHHI_MASK) | 7;
+		bool in_space = (c->cp0.watchhi[n] & WATCHHI_G) || (uint8_t)(c->cp0.watchhi[n] >> 16) == asid;
+
+		if ((lo & kind[access]) && in_space && ((lo ^ va) & ~ignore) == 0)
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "arch/mips64/guest/registers.h"
+
+#include "arch/mips64/guest/cp0.h"
+#include "arch/mips64/guest/cpu.h"
+
+enum { PC, GPR0, HI = GPR0 + 32, LO, STATUS, CAUSE, EPC, BADVADDR, ENTRYHI, COUNT };
+
+#define WIDE(name)      \
+	{               \
+		name, 8 \
+	}
+
+const struct engine_register mips_registers[MIPS_NR_REGISTERS] = {
+	WIDE("pc"),      WIDE("zero"),   WIDE("at"),  WIDE("v0"),       WIDE("v1"),      WIDE("a0"),     WIDE("a1"),
+	WIDE("a2"),      WIDE("a3"),     WIDE("a4"),  WIDE("a5"),       WIDE("a6"),      WIDE("a7"),     WIDE("t0"),
+	WIDE("t1"),      WIDE("t2"),     WIDE("t3"),  WIDE("s0"),       WIDE("s1"),      WIDE("s2"),     WIDE("s3"),
+	WIDE("s4"),      WIDE("s5"),     WIDE("s6"),  WIDE("s7"),       WIDE("t8"),      WIDE("t9"),     WIDE("k0"),
+	WIDE("k1"),      WIDE("gp"),     WIDE("sp"),  WIDE("s8"),       WIDE("ra"),      WIDE("hi"),     WIDE("lo"),
+	{ "status", 4 }, { "cause", 4 }, WIDE("epc"), WIDE("badvaddr"), WIDE("entryhi"), { "count", 4 },
+};
+
+uint64_t mips_get_register(struct vcpu *v, unsigned n)
+{
+	struct mips_cpu *c = mips_cpu(v);
+
+	if (n >= GPR0 && n < HI)
+		return c->gpr[n - GPR0];
+	switch (n) {
+	case PC: return c->pc;
+	case HI: return c->hi;
+	case LO: return c->lo;
+	case STATUS: return c->cp0.status;
+	case CAUSE: return c->cp0.cause;
+	case EPC: return c->cp0.epc;
+	case BADVADDR: return c->cp0.badvaddr;
+	case ENTRYHI: return c->cp0.entryhi;
+	case COUNT: return mips_count(c);
+	default: return 0;
+	}
+}
+
+void mips_set_register(struct vcpu *v, unsigned n, uint64_t value)
+{
+	struct mips_cpu *c = mips_cpu(v);
+
+	if (n > GPR0 && n < HI) {
+		c->gpr[n - GPR0] = value;
+		return;
+	}
+	switch (n) {
+	case PC: c->pc = value; break;
+	case HI: c->hi = value; break;
+	case LO: c->lo = value; break;
+	case STATUS: mips_set_status(c, (uint32_t)value); break;
+	case CAUSE: c->cp0.cause = (uint32_t)value; break;
+	case EPC: c->cp0.epc = value; break;
+	case BADVADDR: c->cp0.badvaddr = value; break;
+	case ENTRYHI: mips_set_entryhi(c, value); break;
+	default: break;
+	}
+}

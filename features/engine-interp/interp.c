@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Engine `interp`: executes decoded instructions one after another. Each exec
+ * function returns the next instruction; branches look at the attention word, so a
+ * loop cannot hold off an interrupt, and straight code ends with its page.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <config/INTERP_PAGES.h>
+#include <husk/engine.h>
+#include <husk/feature.h>
+#include <husk/log.h>
+#include <husk/memory.h>
+#include <husk/monitor.h>
+#include <husk/vm.h>
+
+#include "arch/mips64/guest/branch.h"
+#include "arch/mips64/guest/cp0.h"
+#include "arch/mips64/guest/exception.h"
+#include "arch/mips64/guest/isa.h"
+#include "arch/mips64/guest/mmu.h"
+#include "arch/mips64/guest/registers.h"
+#include "features/engine-interp/page.h"
+
+/** A vCPU of this engine. */
+struct interp {
+	struct mips_cpu cpu; /* first: the architecture's view */
+	struct page_cache pages;
+};
+
+static struct interp *interp(struct mips_cpu *c)
+{
+	return (struct interp *)c;
+}
+
+static void code_written(void *ctx, uint64_t gpa, uint64_t size)
+{
+	page_cache_written(&((struct interp *)ctx)->pages, gpa, size);
+}
+
+/* The decoded page of a physical page of RAM. */
+static struct mips_page *page_at(struct mips_cpu *c, uint64_t gpa)
+{
+	struct page_cache *cache = &interp(c)->pages;
+	struct memory *memory = &c->vcpu.vm->memory;
+	bool narrow = !mips_64bit_operations(c);
+	struct mips_page *page = page_cache_find(cache, gpa, narrow);
+	struct page_request want = { .gpa = gpa, .narrow = narrow, .in_use = c->insns };
+	uint64_t evicted;
+
+	if (page != NULL)
+		return page;
+	want.host = memory_borrow(memory, gpa, GUEST_PAGE_SIZE);
+	if (want.host == NULL)
+		return NULL;
+	page = page_cache_add(cache, &want, &evicted);
+	if (evicted != MIPS_PAGE_FREE) {
+		/* Fetches cached for the old page would find the new one. */
+		memset(c->itlbs, 0xff, sizeof(c->itlbs));
+		if (page_cache_find(cache, evicted, !narrow) == NULL && page_cache_find(cache, evicted, narrow) == NULL)
+			memory_mark_code(memory, evicted, false);
+	}
+	memory_mark_code(memory, gpa, true);
+	mips_stlb_protect(c, gpa);
+	return page;
+}
+
+static struct mips_itlb *itlb_slot(struct mips_cpu *c, uint64_t va)
+{
+	return &c->itlb[(va >> GUEST_PAGE_SHIFT) % MIPS_ITLB_ENTRIES];
+}
+
+/*
+ * The decoded page for a virtual address, with the fetch translated and checked.
+ * NULL: an exception was taken, at `pc`.
+ */
+static struct mips_page *fetch_page(struct mips_cpu *c, uint64_t va, uint64_t pc, bool in_delay_slot)
+{
+	struct mips_itlb *slot = itlb_slot(c, va);
+	struct mips_page *page;
+	uint64_t gpa;
+
+	if (slot->tag == ((va & ~0xffcull) | c->asid_key))
+		return slot->page;
+	if (!mips_translate_fetch(c, pc, in_delay_slot, va, &gpa))
+		return NULL;
+	page = page_at(c, gpa & GUEST_PAGE_MASK);
+	if (page == NULL) { /* only RAM can be executed */
+		mips_take(c, pc, in_delay_slot, EXC_IBE, false);
+		return NULL;
+	}
+	*slot = (struct mips_itlb){ .tag = (va & GUEST_PAGE_MASK) | c->asid_key, .page = page };
+	return page;
+}
+
+static const struct mips_insn *enter_page(struct mips_cpu *c, struct mips_page *page, uint64_t va)
+{
+	c->insns = page->insns;
+	c->page_va = va & GUEST_PAGE_MASK;
+	return &page->insns[(va & 0xfff) / 4];
+}
+
+const struct mips_insn *mips_jump(struct mips_cpu *c, uint64_t va)
+{
+	const struct mips_itlb *slot = itlb_slot(c, va);
+
+	c->delay = NULL;
+	if (__builtin_expect(slot->tag != ((va & ~0xffcull) | c->asid_key) || vcpu_attention(&c->vcpu) != 0, 0)) {
+		c->pc = va;
+		return NULL;
+	}
+	return enter_page(c, slot->page, va);
+}
+
+/* The last instruction of a page is a branch: its delay slot is the first of the next page. */
+static const struct mips_insn *delay_slot_in_next_page(struct mips_cpu *c, const struct mips_insn *i)
+{
+	struct mips_page *page = fetch_page(c, c->page_va + GUEST_PAGE_SIZE, mips_pc(c, c->delay), true);
+	uint32_t word;
+
+	if (page == NULL)
+		return NULL;
+	memcpy(&word, page->host, sizeof(word));
+	if (mips_is_branch(c, (uint32_t)mips_swap(c, word, 4)))
+		return mips_raise(c, i, EXC_RI);
+	page_decode(c, page, 0);
+	return page->insns[0].exec(c, &page->insns[0]);
+}
+
+const struct mips_insn *interp_exec_page_end(struct mips_cpu *c, const struct mips_insn *i)
+{
+	if (c->delay != NULL)
+		return delay_slot_in_next_page(c, i);
+	return mips_jump(c, c->page_va + GUEST_PAGE_SIZE);
+}
+
+const struct mips_insn *interp_exec_page_end_skip(struct mips_cpu *c, const struct mips_insn *i)
+{
+	(void)i;
+	return mips_jump(c, c->page_va + GUEST_PAGE_SIZE + 4);
+}
+
+/* Executes up to `limit` instructions, a branch together with its delay slot, which counts itself. */
+static void execute(struct mips_cpu *c, uint64_t limit)
+{
+	struct mips_page *page = fetch_page(c, c->pc, c->pc, false);
+	const struct mips_insn *i;
+	uint64_t n = 0;
+
+	if (page == NULL)
+		return;
+	i = enter_page(c, page, c->pc);
+	do {
+		i = i->exec(c, i);
+		n++;
+	} while (i != NULL && n < limit);
+	if (i != NULL)
+		c->pc = mips_pc(c, i);
+	c->vcpu.instructions += n;
+}
+
+static bool stops_for_watch(struct mips_cpu *c)
+{
+	if (!c->watch_fetch || !mips_watch_hit(c, c->pc, MIPS_FETCH))
+		return false;
+	if (c->cp0.status & (STATUS_EXL | STATUS_ERL)) {
+		c->cp0.cause |= CAUSE_WP;
+		return false;
+	}
+	mips_take(c, c->pc, false, EXC_WATCH, false);
+	return true;
+}
+
+/* A watch that hit in an exception handler is reported when the handler is left (PRA 9.25, WP). */
+static bool deferred_watch(struct mips_cpu *c)
+{
+	if ((c->cp0.cause & CAUSE_WP) == 0 || (c->cp0.status & (STATUS_EXL | STATUS_ERL)) != 0)
+		return false;
+	c->cp0.cause &= ~CAUSE_WP;
+	mips_take(c, c->pc, false, EXC_WATCH, false);
+	return true;
+}
+
+/* True if the guest has to go on waiting. */
+static bool still_waiting(struct mips_cpu *c, enum engine_exit *why)
+{
+	uint32_t on = c->cp0.status & (STATUS_IE | STATUS_EXL | STATUS_ERL);
+
+	if (!c->waiting)
+		return false;
+	if (mips_wakes(c)) {
+		c->waiting = false;
+		return false;
+	}
+	*why = on == STATUS_IE && (c->cp0.status & STATUS_IM) != 0 ? ENGINE_IDLE : ENGINE_HALTED;
+	return true;
+}
+
+static enum engine_exit run(struct mips_cpu *c, uint64_t limit)
+{
+	enum engine_exit why;
+
+	do {
+		if (still_waiting(c, &why))
+			return why;
+		if (mips_interrupt_pending(c))
+			mips_take_interrupt(c);
+		else if (deferred_watch(c) || stops_for_watch(c))
+			continue;
+		execute(c, c->watch_fetch ? 1 : limit);
+	} while (limit != 1 && vcpu_attention(&c->vcpu) == 0);
+	return ENGINE_ATTENTION;
+}
+
+static enum engine_exit interp_run(struct vcpu *v)
+{
+	return run(mips_cpu(v), UINT64_MAX);
+}
+
+static enum engine_exit interp_step(struct vcpu *v)
+{
+	return run(mips_cpu(v), 1);
+}
+
+static void interp_flush(struct vcpu *v)
+{
+	struct mips_cpu *c = mips_cpu(v);
+	struct page_cache *cache = &interp(c)->pages;
+
+	for (uint32_t n = 0; n < cache->count; n++)
+		if (cache->pages[n].gpa != MIPS_PAGE_FREE)
+			memory_mark_code(&v->vm->memory, cache->pages[n].gpa, false);
+	page_cache_clear(cache);
+	mips_stlb_flush(c);
+	c->insns = NULL;
+	c->delay = NULL;
+}
+
+static uint32_t round_to_power_of_two(uint32_t n)
+{
+	return n <= 1 ? 1 : 1u << (32 - __builtin_clz(n - 1));
+}
+
+static int interp_create(struct vcpu *v)
+{
+	struct mips_cpu *c = mips_cpu(v);
+	int err = page_cache_create(&interp(c)->pages, round_to_power_of_two(CONFIG_INTERP_PAGES));
+
+	if (err != 0) {
+		log_error("no memory for %u decoded pages: lower INTERP_PAGES", CONFIG_INTERP_PAGES);
+		return err;
+	}
+	v->vm->memory.code_written = code_written;
+	v->vm->memory.code_ctx = c;
+	c->counter.vcpu = v;
+	c->counter.hz = v->vm->params->counter_hz;
+	c->counter.match = mips_counter_match;
+	v->vm->timer->start(&c->counter);
+	return 0;
+}
+
+static int interp_translate(struct vcpu *v, uint64_t gva, uint64_t *gpa)
+{
+	return mips_probe(mips_cpu(v), gva, gpa);
+}
+
+static void interp_print_state(struct vcpu *v)
+{
+	mips_print_state(mips_cpu(v));
+}
+
+static uint64_t interp_nested(struct vcpu *v)
+{
+	return mips_cpu(v)->nested;
+}
+
+static bool interp_seen_user_mode(struct vcpu *v)
+{
+	return mips_cpu(v)->user_mode_seen;
+}
+
+static const struct engine engine_interp = {
+	.name = "interp",
+	.vcpu_size = sizeof(struct interp),
+	.create = interp_create,
+	.flush = interp_flush,
+	.run = interp_run,
+	.step = interp_step,
+	.registers = mips_registers,
+	.nr_registers = MIPS_NR_REGISTERS,
+	.get_register = mips_get_register,
+	.set_register = mips_set_register,
+	.translate = interp_translate,
+	.print_state = interp_print_state,
+	.nested_exceptions = interp_nested,
+	.seen_user_mode = interp_seen_user_mode,
+};
+
+HUSK_FEATURE(engine_interp) = {
+	.name = "engine-interp",
+	.purpose = "interpreter: executes guest instructions one at a time, decoded once",
+	.level = FEATURE_ENGINE,
+	.provides = &engine_interp,
+};
+
+static int command_interp(struct vm *vm, int argc, char **argv)
+{
+	const struct page_cache *pages = &interp(mips_cpu(vm->vcpus[0]))->pages;
+
+	(void)argc;
+	(void)argv;
+	log_text("decoded pages %llu, evicted %llu, writes to decoded code %llu, pool of %u pages\n",
+		 (unsigned long long)pages->decoded, (unsigned long long)pages->evicted,
+		 (unsigned long long)pages->rewritten, pages->count);
+	return 0;
+}
+
+MONITOR_COMMAND(interp) = { "interp", "", "counters of the interpreter", command_interp };
