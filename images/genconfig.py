@@ -18,6 +18,7 @@ import re
 import sys
 
 SYMBOL = re.compile(r"^\s*(?:menu)?config\s+(\w+)\s*$")
+DEFAULT = re.compile(r'^\s*default\s+("(?:[^"\\]|\\.)*"|\S+)')
 TYPE = re.compile(r"^\s*(?:def_)?(bool|int|hex|string)\b")
 SOURCE = re.compile(r'^\s*source\s+"?([^"\s]+)"?\s*$')
 VALUE = re.compile(r"^CONFIG_(\w+)=(.*)$")
@@ -28,23 +29,33 @@ def fail(text):
     sys.exit("genconfig: " + text)
 
 
+class Symbol:
+    """What is needed of a Kconfig symbol: its type and its first default."""
+
+    def __init__(self):
+        self.kind = "bool"
+        self.default = None
+
+
 def read_kconfig(path, symbols, files):
-    """Collect symbol types (name -> type) and the list of files, following `source`."""
+    """Collect symbols by name and the list of files, following `source`."""
     files.append(path)
     try:
         with open(path, encoding="utf-8") as file:
             lines = file.read().splitlines()
     except OSError as error:
         fail(f"{path}: {error.strerror}; create it or remove its `source` line")
-    name = None
+    symbol = None
     for line in lines:
         if match := SYMBOL.match(line):
-            name = match[1]
+            symbol = symbols.setdefault(match[1], Symbol())
         elif match := SOURCE.match(line):
             read_kconfig(match[1], symbols, files)
-            name = None
-        elif name and (match := TYPE.match(line)):
-            symbols.setdefault(name, match[1])
+            symbol = None
+        elif symbol and (match := TYPE.match(line)):
+            symbol.kind = match[1]
+        elif symbol and symbol.default is None and (match := DEFAULT.match(line)):
+            symbol.default = match[1]
     return symbols, files
 
 
@@ -88,8 +99,8 @@ def write_if_changed(path, text):
 
 def write_headers(folder, symbols, values):
     """One header per symbol; nothing else stays in the folder."""
-    for name, kind in symbols.items():
-        text = f"#define CONFIG_{name} {c_value(kind, values.get(name))}\n"
+    for name, symbol in symbols.items():
+        text = f"#define CONFIG_{name} {c_value(symbol.kind, values.get(name))}\n"
         write_if_changed(os.path.join(folder, name + ".h"), text)
     for entry in os.listdir(folder):
         if entry.removesuffix(".h") not in symbols:
@@ -110,6 +121,8 @@ def main():
     parser.add_argument("--config", required=True, help=".config to read")
     parser.add_argument("--kconfig", default="Kconfig", help="top Kconfig file")
     parser.add_argument("--out", required=True, help="folder to write to")
+    parser.add_argument("--defaults", action="store_true",
+                        help="give numbers and strings that are off their first default (for unit tests)")
     args = parser.parse_args()
 
     symbols, files = read_kconfig(args.kconfig, {}, [])
@@ -117,6 +130,9 @@ def main():
     for name in values:
         if name not in symbols:
             fail(f"{args.config}: Kconfig has no symbol {name}; run `make olddefconfig`")
+    if args.defaults:
+        off = {n: s.default for n, s in symbols.items() if s.kind != "bool" and s.default}
+        values = off | values
     write_headers(os.path.join(args.out, "config"), symbols, values)
     target = os.path.join(args.out, "config.mk")
     with open(target, "w", encoding="utf-8") as file:

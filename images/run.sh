@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Run the image $1 of host $2 (pc or linux) with $3 MiB of guest RAM. Further
+# arguments go to the image as its command line. Ends with the status of the run.
+set -u
+
+image=$1 host=$2 ram_mb=$3
+shift 3
+
+[ "$host" = pc ] || exec "$image" "$@"
+
+# KVM only where the CPU really has hardware virtualization.
+accel=tcg
+if grep -qwE 'vmx|svm' /proc/cpuinfo && [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
+	accel=kvm
+fi
+cpu=max
+[ $accel = kvm ] && cpu=host
+
+# The loader's copy of the image, its place at run time, and the hypervisor's own needs.
+image_mb=$(($(stat -L -c %s "$image") / 1048576))
+memory_mb=$((ram_mb + 2 * image_mb + 96))
+
+# Every key reaches husk, Ctrl-C and Ctrl-A too, and the terminal is as before in the end.
+if [ -t 0 ]; then
+	saved=$(stty -g)
+	trap 'stty "$saved"' EXIT
+	trap 'exit 1' HUP TERM
+	trap '' INT QUIT
+	stty raw -echo
+fi
+
+qemu-system-x86_64 -machine q35 -accel $accel -cpu $cpu -m "${memory_mb}M" -nodefaults -no-reboot \
+	-display none -monitor none -serial stdio \
+	-device isa-debug-exit,iobase=0xf4,iosize=0x04 -kernel "$image" -append "$*"
+status=$?
+# A power-off ends QEMU with 0, isa-debug-exit with (code << 1) | 1 where code is
+# never 0, and its own errors with 1.
+[ $status -le 1 ] || status=$((status >> 1))
+exit $status

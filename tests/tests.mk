@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Tests. `make check` runs everything below by way of tests/check.py, which
+# counts; each check-NAME runs one part of it.
+
+CHECKS := unit lint kconfig core randconfig repro differential functional
+.PHONY: check $(addprefix check-,$(CHECKS)) lint bench
+
+CHECK = $(PYTHON) tests/check.py --out '$(O)' --make '$(MAKE)' $(if $(N),--count '$(N)') $(if $(T),--only '$(T)') \
+	$(addprefix --variable=,$(foreach v,CC HUSK_CACHE IMAGES_LOCK SEED,$(if $(filter command%,$(origin $(v))),'$(v)=$($(v))')))
+
+$(O)/.packages-check: images/packages.sh
+	@mkdir -p $(@D)
+	@sh images/packages.sh check
+	@touch $@
+check: $(O)/.packages-check
+	@$(CHECK) $(CHECKS)
+$(addprefix check-,$(CHECKS)): check-%: $(O)/.packages-check
+	@$(CHECK) $*
+lint: check-lint
+bench: $(O)/.packages-check
+	@$(PYTHON) tests/bench/bench.py --out '$(O)/bench' --make '$(MAKE)' $(if $(N),--count '$(N)')
+
+# --- unit test programs, a goal for tests/check.py
+
+UNIT := $(O)/tests
+UNIT_TESTS := $(basename $(notdir $(sort $(wildcard tests/unit/test_*.c))))
+UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-Wall -Wextra -Wshadow -Wundef -Werror -Icore/include -I. -I$(UNIT)/gen
+
+# The default configuration, with a value for everything.
+$(UNIT)/.config: Kconfig $(wildcard features/*/Kconfig arch/*/*/Kconfig arch/*/*/*/Kconfig images/Kconfig)
+	@mkdir -p $(@D)
+	$(Q)KCONFIG_CONFIG=$@ kconfig-conf --alldefconfig Kconfig $(quietly)
+$(UNIT)/gen/config.mk: $(UNIT)/.config images/genconfig.py
+	$(Q)$(PYTHON) images/genconfig.py --defaults --config $< --out $(@D)
+
+ifneq ($(filter unit-programs,$(MAKECMDGOALS)),)
+
+# The sources that each test names: "unit-sources-test_bus := core/bus.c core/log.c".
+$(UNIT)/unit.mk: $(wildcard tests/unit/test_*.c) tests/tests.mk
+	@mkdir -p $(@D)
+	@for test in $(UNIT_TESTS); do \
+		echo "unit-sources-$$test :=" $$(sed -n 's,^.*/\* sources: \(.*\)\*/.*$$,\1,p' tests/unit/$$test.c); \
+	done >$@
+include $(UNIT)/unit.mk
+
+.PHONY: unit-programs
+unit-programs: $(UNIT_TESTS:%=$(UNIT)/%)
+
+stamp-unit := $(CC) $(UNIT_CFLAGS)
+
+# The same source is compiled once for all tests that use it.
+$(UNIT)/obj/%.o: %.c $(UNIT)/gen/config.mk $(STAMPS)/unit
+	@mkdir -p $(@D)
+	$(call say,CC test ,$<)
+	$(Q)$(CC) $(UNIT_CFLAGS) -MMD -MP -c $< -o $@
+
+unit-objects = $(patsubst %.c,$(UNIT)/obj/%.o,tests/unit/$(1).c $(unit-sources-$(1)))
+define unit-program
+$(UNIT)/$(1): $(call unit-objects,$(1)) $(UNIT)/unit.mk
+	$$(Q)$$(CC) $$(UNIT_CFLAGS) -o $$@ $$(filter %.o,$$^) -lcmocka -lm -lpthread
+endef
+$(foreach t,$(UNIT_TESTS),$(eval $(call unit-program,$(t))))
+-include $(sort $(foreach t,$(UNIT_TESTS),$(patsubst %.o,%.d,$(call unit-objects,$(t)))))
+
+endif # unit-programs
+
+include tests/lint.mk
