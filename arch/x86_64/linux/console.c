@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Console bytes. Input is read by the CPU that takes it and never ahead, so that what
+ * husk does not consume stays for whoever reads next. A second thread only waits for
+ * standard input to become readable, raises ATTN_CONSOLE and waits until the CPU has
+ * read. Standard input may be shared with other programs, so it is not made
+ * non-blocking: poll() comes before every read.
+ */
+#include "arch/x86_64/linux/host.h"
+
+#include <asm/poll.h>
+#include <linux/sched.h>
+#include <linux/time_types.h>
+
+#include <husk/log.h>
+
+#include "arch/x86_64/linux/syscall.h"
+#include "arch/x86_64/linux/terminal.h"
+
+#define STDIN  0
+#define STDOUT 1
+#define STDERR 2
+
+#define INPUT_STACK ((size_t)64 << 10)
+
+/* How often to look whether the terminal has come back to us, in ns. No event tells it. */
+#define BACKGROUND_NS 200000000
+
+/* Whose turn the input is. */
+enum turn {
+	TURN_WATCH, /* the input thread waits for input */
+	TURN_READ,  /* there is some: the CPU reads */
+	TURN_ENDED, /* there will be no more */
+};
+
+static uint32_t turn; /* enum turn, also a futex */
+static bool started;  /* the input thread runs */
+static uint32_t *input_attention;
+
+static void sleep_in_background(void)
+{
+	struct __kernel_timespec pause = { .tv_nsec = BACKGROUND_NS };
+
+	linux_call3(__NR_nanosleep, (long)&pause, 0, 0);
+}
+
+/* Waits for `events` on a file; timeout in ms, -1 for ever. Returns what happened, 0 if nothing. */
+static unsigned poll_one(int fd, short events, int timeout)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	long ready = linux_call3(__NR_poll, (long)&p, 1, timeout);
+
+	return ready > 0 ? (unsigned short)p.revents : 0;
+}
+
+/* Waits until a read would not block: there is input, or an end or error to be told of. */
+static void await_input(void)
+{
+	for (;;) {
+		if (!terminal_readable())
+			sleep_in_background();
+		else if (terminal_wants_enter()) {
+			host_signals_nudge();
+			sleep_in_background();
+		} else if (poll_one(STDIN, POLLIN, -1) != 0 && terminal_readable())
+			return;
+	}
+}
+
+static void input_thread(void)
+{
+	host_signal_stack();
+	while (__atomic_load_n(&turn, __ATOMIC_ACQUIRE) == TURN_WATCH) {
+		await_input();
+		__atomic_store_n(&turn, TURN_READ, __ATOMIC_RELEASE);
+		plat_kick(input_attention, ATTN_CONSOLE);
+		while (__atomic_load_n(&turn, __ATOMIC_ACQUIRE) == TURN_READ)
+			host_futex_wait(&turn, TURN_READ);
+	}
+}
+
+void host_console_start(uint32_t *attention)
+{
+	const unsigned long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
+	host_signals before;
+	void *stack;
+	long thread;
+
+	input_attention = attention;
+	if (started)
+		return;
+	terminal_open();
+	stack = host_stack_alloc(INPUT_STACK);
+	before = host_signals_block(host_signals_all()); /* inherited: all signals go to CPUs */
+	thread = stack == NULL ? -1 : host_clone(flags, stack, input_thread);
+	host_signals_restore(before);
+	if (thread < 0) {
+		log_error("cannot start the console thread (kernel error %ld): raise the limit 'ulimit -u'", -thread);
+		plat_exit(HUSK_EXIT_HOST);
+	}
+	started = true;
+}
+
+static void give_turn(enum turn next)
+{
+	__atomic_store_n(&turn, next, __ATOMIC_RELEASE);
+	host_futex_wake(&turn);
+}
+
+size_t plat_console_read(void *buf, size_t size)
+{
+	uint32_t now = __atomic_load_n(&turn, __ATOMIC_ACQUIRE);
+	long got = -LINUX_EAGAIN;
+
+	if (size == 0 || now == TURN_ENDED || (started && now == TURN_WATCH))
+		return 0;
+	if (terminal_readable() && poll_one(STDIN, POLLIN, 0) != 0)
+		got = linux_call3_retry(__NR_read, STDIN, (long)buf, (long)size);
+	/* The other thread watches again even if there is more to read: it will see it at once. */
+	give_turn(got > 0 || got == -LINUX_EAGAIN ? TURN_WATCH : TURN_ENDED);
+	return got > 0 ? (size_t)got : 0;
+}
+
+bool plat_console_eof(void)
+{
+	return __atomic_load_n(&turn, __ATOMIC_RELAXED) == TURN_ENDED;
+}
+
+/* Writes all of it, waiting for slow readers. Returns 0, or the kernel's error after which nobody will read. */
+static long write_all(int fd, const void *buf, size_t size)
+{
+	const char *p = buf;
+
+	while (size > 0) {
+		long done = linux_call3_retry(__NR_write, fd, (long)p, (long)size);
+
+		if (done == -LINUX_EAGAIN) {
+			poll_one(fd, POLLOUT, -1);
+			continue;
+		}
+		if (done <= 0)
+			return done;
+		p += done;
+		size -= (size_t)done;
+	}
+	return 0;
+}
+
+void plat_console_write(const void *buf, size_t size)
+{
+	static bool warned;
+	long error = write_all(STDOUT, buf, size);
+
+	if (error < 0 && !warned) {
+		warned = true;
+		log_warn("cannot write to standard output (kernel error %ld): guest output is lost", -error);
+	}
+}
+
+void plat_log_write(const void *buf, size_t size)
+{
+	write_all(STDERR, buf, size);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the parts of the host `linux` share among themselves. */
+#ifndef HUSK_LINUX_HOST_H
+#define HUSK_LINUX_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <husk/platform.h>
+
+#define HOST_PAGE 4096u
+
+/** Set of signals as the kernel takes it: bit n - 1 is signal n. */
+typedef uint64_t host_signals;
+
+/** A host thread that runs guest code, reached through its thread pointer. */
+struct host_cpu {
+	struct host_cpu *self; /**< must be first: read at fs:0 */
+	uint32_t *attention;   /**< word of this CPU, NULL before plat_cpu_bind() */
+	uint32_t sleeping;     /**< 1 while it may be waiting in the kernel */
+	int timer;             /**< kernel's id of its deadline timer */
+	bool has_timer;
+};
+
+/* entry.S */
+
+/** Calls fn on another stack, whose highest address is `top`; fn does not return. */
+_Noreturn void host_call_on_stack(void *top, void (*fn)(void));
+
+/** Starts a thread of this process that runs fn on a stack that ends at `top`. Returns its id or a negative error. */
+long host_clone(unsigned long flags, void *top, void (*fn)(void));
+
+/** Where the kernel returns to after a signal handler. */
+void host_signal_return(void);
+
+/* start.c */
+
+/** Ends the process with `status` after restoring the terminal; nothing else runs. */
+_Noreturn void host_exit(int status);
+
+/* memory.c */
+
+/** Stack of `bytes` (multiple of a page) with a guard page below. Returns its highest address, or NULL. */
+void *host_stack_alloc(size_t bytes);
+
+/* time.c */
+
+/** Finds the kernel's clock functions; `vdso` is its image in this process, or NULL. */
+void host_time_init(const void *vdso);
+
+/* cpu.c */
+
+/** Makes the calling thread CPU 0, without an attention word yet. Returns 0 or a negative kernel error. */
+long host_cpu_init(void);
+
+/** Sleeps while *word is `expected`; may return early. */
+void host_futex_wait(const uint32_t *word, uint32_t expected);
+
+/** Wakes everybody who sleeps on word. */
+void host_futex_wake(uint32_t *word);
+
+/** Signal handler of HOST_SIGNAL_DEADLINE. */
+void host_cpu_deadline(int number, void *info, void *context);
+
+/* console.c */
+
+/** Starts console input, which raises ATTN_CONSOLE in `attention`. Ends the run if the host cannot. */
+void host_console_start(uint32_t *attention);
+
+/* signals.c */
+
+/** Every signal but those of faults, which must stay deliverable. */
+host_signals host_signals_all(void);
+
+/** Blocks `set` in the calling thread; returns what was blocked before. */
+host_signals host_signals_block(host_signals set);
+
+/** Sets what is blocked in the calling thread. */
+void host_signals_restore(host_signals set);
+
+/** Signal of CPU deadlines; its value is the struct host_cpu. */
+#define HOST_SIGNAL_DEADLINE 34
+
+/** Installs all signal handlers and the calling thread's stack for them. Returns 0 or a negative kernel error. */
+long host_signals_init(void);
+
+/** Gives the calling thread its own stack for fault reports. Returns 0 or a negative kernel error. */
+long host_signal_stack(void);
+
+/** Has the thread that handles terminal changes look at the terminal again. Safe from any thread. */
+void host_signals_nudge(void);
+
+/* fault.c */
+
+/** Signal handler for faults of the hypervisor: reports and ends the run. */
+void host_fault(int signal, void *info, void *context);
+
+/** Tells the fault report where the guard page of the main stack is. */
+void host_fault_guard(uintptr_t guard);
+
+#endif
