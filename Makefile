@@ -86,11 +86,12 @@ nconfig: $(PACKAGES)
 	@test -f defconfigs/$@ || { echo "There is no defconfigs/$@. There are:" \
 		$(sort $(notdir $(wildcard defconfigs/*))) >&2; exit 1; }
 	$(Q)$(KCONFIG) kconfig-conf --defconfig=defconfigs/$@ Kconfig $(quietly)
-	$(call say,CONFIG,$@: $(shell sed -n '1s/^# *//p' defconfigs/$@ 2>/dev/null | tr -d "'"))
+	@sed -n '1s/^#/  CONFIG  $@:/p' defconfigs/$@
 olddefconfig: $(O)/.config
 	$(Q)$(KCONFIG) kconfig-conf --olddefconfig Kconfig $(quietly)
 randconfig: $(PACKAGES)
 	$(Q)$(KCONFIG) kconfig-conf --randconfig Kconfig $(quietly)
+	$(Q)$(KCONFIG) kconfig-conf --olddefconfig Kconfig $(quietly)
 savedefconfig: $(O)/.config
 	$(Q)$(KCONFIG) kconfig-conf --savedefconfig=$(O)/defconfig Kconfig $(quietly)
 	@echo "Wrote $(O)/defconfig. To keep it, put a line '# purpose' on top and copy it to defconfigs/NAME_defconfig."
@@ -111,10 +112,11 @@ WARNINGS := -Wall -Wextra -Wconversion -Wno-sign-conversion -Wshadow -Wstrict-pr
 # No path of this machine enters an object, so that any folder gives the same bytes.
 PREFIX_MAP := -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(O)=./build \
 	-ffile-prefix-map=$(LIBC_DIR)=picolibc
-# $(call base-cflags,COMPILER)
+# $(call base-cflags,COMPILER). The C library comes first, because its inttypes.h needs its own
+# stdint.h and a freestanding compiler brings another.
 base-cflags = -std=gnu11 -O2 -g -ffreestanding -fno-pic -mno-red-zone -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -ffunction-sections -fdata-sections \
-	-nostdinc -isystem $(shell $(1) -print-file-name=include) -isystem $(LIBC_DIR)/include \
+	-nostdinc -isystem $(LIBC_DIR)/include -isystem $(shell $(1) -print-file-name=include) \
 	$(PREFIX_MAP) $(WARNINGS)
 
 # Files that hold a text, $(stamp-NAME), written only if it changes: what depends on
