@@ -110,7 +110,7 @@ static const struct result octeon_results[] = {
 	{ "pop counts 32 bits", SPECIAL2(0x2c, 2, 4, 0), 0xffffffff00000003ull, 0, 2 },
 	{ "dpop", SPECIAL2(0x2d, 2, 4, 0), 0xffffffff00000003ull, 0, 34 },
 	{ "exts", R_TYPE(0x1c, 4, 2, 7, 8, 0x3a), 0x8000, 0, 0xffffffffffffff80ull },
-	{ "exts of all", R_TYPE(0x1c, 4, 2, 31, 32, 0x3b) & ~(32u << 6), 1ull << 63, 0, 0xffffffff80000000ull },
+	{ "exts of 32 bits", R_TYPE(0x1c, 4, 2, 31, 31, 0x3a), 1ull << 62, 0, 0xffffffff80000000ull },
 	{ "exts32", R_TYPE(0x1c, 4, 2, 3, 4, 0x3b), 0x9ull << 36, 0, 0xfffffffffffffff9ull },
 	{ "cins", R_TYPE(0x1c, 4, 2, 7, 8, 0x32), 0x1ff, 0, 0xff00 },
 	{ "cins32", R_TYPE(0x1c, 4, 2, 7, 0, 0x33), 0x1ff, 0, 0xff00000000ull },
