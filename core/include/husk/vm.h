@@ -47,6 +47,7 @@ struct vm {
 	 * vm_request(). NULL: the run ends as a power-off.
 	 */
 	void (*halted)(struct vm *vm, struct vcpu *v);
+	void *halted_ctx; /**< the tool's own state, for halted() */
 };
 
 /**
