@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Where the parts of the payload go in guest RAM.
+
+A board says in features/machine-NAME/board.json, addresses as hexadecimal strings:
+  elf_machine       ELF e_machine of its kernels
+  ram               ranges {base, max_size} that RAM_MB fills in this order
+  reserved          ranges [start, end, what] that the board itself fills before the kernel starts
+  initrd.preferred  where the initial RAM disk goes if nothing is in the way
+  dtb               gpa and max_size of the device tree
+  dts               its source, in the same folder
+  cmdline           "bootargs": in the device tree; "part": the machine passes it
+  cmdline_max       bytes that the command line may have
+  kaslr_max_offset  RANDOMIZE_BASE_MAX_OFFSET of kernels for this board
+"""
+
+import dataclasses
+import json
+import re
+
+from files import InputError, read
+
+PAGE = 0x1000
+MIB = 1 << 20
+#: RAM that a kernel needs to start init beside itself and the initial RAM disk
+WORKING_SET = 24 * MIB
+#: the kernel copies itself to a multiple of this
+KASLR_ALIGN = 0x10000
+
+
+@dataclasses.dataclass
+class Range:
+    """Guest physical addresses from start up to, not including, end."""
+
+    start: int
+    end: int
+    what: str
+
+    def overlaps(self, other):
+        """Whether they share a byte."""
+        return self.start < other.end and other.start < self.end
+
+    def __str__(self):
+        return f"{self.what} (0x{self.start:x}-0x{self.end:x})"
+
+
+class Board:
+    """A board.json."""
+
+    def __init__(self, name, path):
+        values = json.loads(read(path, "description of the board"))
+        self.name = name
+        self.ram = [(int(r["base"], 16), int(r["max_size"], 16)) for r in values["ram"]]
+        self.reserved = [Range(int(start, 16), int(end, 16), what) for start, end, what in values["reserved"]]
+        self.initrd = int(values["initrd"]["preferred"], 16)
+        self.dtb, self.dtb_max = int(values["dtb"]["gpa"], 16), int(values["dtb"]["max_size"], 16)
+        self.dts = values["dts"]
+        self.cmdline_in_tree = values["cmdline"] == "bootargs"
+        self.cmdline_max = values["cmdline_max"]
+        self.kaslr_max_offset = int(values["kaslr_max_offset"], 16)
+
+    def ram_ranges(self, size):
+        """Ranges of `size` bytes of RAM."""
+        ranges = []
+        for base, limit in self.ram:
+            taken = min(size, limit)
+            if taken:
+                ranges.append(Range(base, base + taken, "RAM"))
+            size -= taken
+        if size:
+            most = sum(limit for _, limit in self.ram) // MIB
+            raise InputError(f"RAM_MB: the board {self.name} holds at most {most} MiB; lower RAM_MB")
+        return ranges
+
+
+def up(value, align=PAGE):
+    """The next multiple of `align`."""
+    return (value + align - 1) // align * align
+
+
+def kernel_ranges(board, name, segments, unpacked, cmdline):
+    """RAM that the kernel needs free: itself, what a wrapper unpacks, and where KASLR may move it.
+
+    `segments` are those of the ELF file; `unpacked` is the Range that a self-decompressing kernel fills, or None.
+    """
+    ranges = [Range(s.gpa, s.gpa + s.memsz, f"kernel {name}") for s in segments]
+    if unpacked:
+        ranges.append(unpacked)
+    if "nokaslr" not in cmdline.split():
+        ranges.append(_kaslr_window(board, unpacked or Range(ranges[0].start, max(r.end for r in ranges), "")))
+    return ranges
+
+
+def _kaslr_window(board, kernel):
+    """The kernel copies itself up by a random offset, which is never less than its own size."""
+    size = kernel.end - kernel.start
+    highest = kernel.start + board.kaslr_max_offset + up(size, KASLR_ALIGN) + size
+    return Range(kernel.start, up(highest), "area of the kernel's address randomisation (nokaslr frees it)")
+
+
+def custom_initrd(cmdline):
+    """(address, size or None) that rd_start= and rd_size= on the command line give, or None."""
+    start = re.search(r"(?:^|\s)rd_start=(\w+)", cmdline)
+    if not start:
+        return None
+    size = re.search(r"(?:^|\s)rd_size=(\w+)", cmdline)
+    try:
+        address = int(start[1], 0)
+        return _physical(address), int(size[1], 0) if size else None
+    except ValueError as error:
+        raise InputError("GUEST_CMDLINE: rd_start= and rd_size= must be numbers; correct them") from error
+
+
+def _physical(address):
+    """Physical address of a kseg0 (also as 32 bits) or xkphys address."""
+    if address >> 32 == 0 or address >> 32 == 0xFFFFFFFF:
+        return address & 0x1FFFFFFF
+    return address & (1 << 59) - 1
+
+
+@dataclasses.dataclass
+class Initrd:
+    """The initial RAM disk to place; `at` is its address if the user decided it."""
+
+    name: str
+    size: int
+    at: int | None = None
+
+
+@dataclasses.dataclass
+class Placement:
+    """What place() decided."""
+
+    dtb: int
+    initrd: int | None
+
+
+def place(board, ram_mb, kernel, initrd):
+    """Returns the Placement of device tree and initial RAM disk (an Initrd or None) beside `kernel`.
+
+    `kernel` are its kernel_ranges(). Raises InputError if something is in the way or does not fit.
+    """
+    _check_kernel(board, kernel)
+    if initrd and initrd.at is not None:
+        _check_chosen(board, kernel, initrd)
+    placement = _try(board, ram_mb, kernel, initrd)
+    if placement:
+        return placement
+    most = sum(limit for _, limit in board.ram) // MIB
+    what = "kernel and " + initrd.name if initrd else "kernel"
+    for needed in range(ram_mb + 1, most + 1):
+        if _try(board, needed, kernel, initrd):
+            raise InputError(
+                f"RAM_MB={ram_mb} is too small for {what} on the board {board.name}; set RAM_MB to at least {needed}"
+            )
+    raise InputError(f"{what} do not fit into the {most} MiB that the board {board.name} holds at most; make them smaller")
+
+
+def _check_kernel(board, kernel):
+    """Refuses a kernel that is in the way of the board's own data or outside of what can be RAM."""
+    ram = board.ram_ranges(sum(limit for _, limit in board.ram))
+    for part in kernel:
+        for other in board.reserved:
+            if part.overlaps(other):
+                raise InputError(f"{part} overlaps {other} of the board {board.name}; link the kernel elsewhere")
+        if not _inside(part, ram):
+            raise InputError(f"{part} is not where the board {board.name} has RAM; link the kernel elsewhere")
+
+
+def _check_chosen(board, kernel, initrd):
+    """Refuses an address of the initial RAM disk that the user chose badly."""
+    remedy = "correct rd_start= or the device tree"
+    part = Range(initrd.at, initrd.at + initrd.size, f"{initrd.name}: the initrd")
+    if initrd.at % PAGE:
+        raise InputError(f"{part} does not start at a multiple of 0x{PAGE:x}; {remedy}")
+    for other in [*kernel, *board.reserved]:
+        if part.overlaps(other):
+            raise InputError(f"{part} overlaps {other}; {remedy}")
+
+
+def _inside(part, ram):
+    return any(r.start <= part.start and part.end <= r.end for r in ram)
+
+
+def _try(board, ram_mb, kernel, initrd):
+    """The Placement with that much RAM, or None if something does not fit."""
+    ram = board.ram_ranges(ram_mb * MIB)
+    busy = [*kernel, *board.reserved]
+    # Linux on Octeon takes no memory below the end of the kernel, so only what is above counts.
+    left = ram_mb * MIB - max(r.end for r in kernel) - (initrd.size if initrd else 0)
+    if left < WORKING_SET or not all(_inside(r, ram) for r in kernel):
+        return None
+    if initrd and initrd.at is not None:
+        busy.append(Range(initrd.at, initrd.at + initrd.size, ""))
+        if not _inside(busy[-1], ram):
+            return None
+    # In the first range: MIPS reaches it through kseg0.
+    dtb = _find(ram[:1], busy, board.dtb, board.dtb_max)
+    if dtb is None or not initrd:
+        return Placement(dtb, None) if dtb is not None else None
+    busy.append(Range(dtb, dtb + board.dtb_max, ""))
+    at = initrd.at if initrd.at is not None else _find(ram, busy, board.initrd, initrd.size)
+    return Placement(dtb, at) if at is not None else None
+
+
+def _find(ram, busy, preferred, size):
+    """Address for `size` bytes: the preferred one, otherwise the next free one above, otherwise the highest below."""
+    size = up(size)
+    edges = {up(r.end) for r in busy} | {r.start for r in ram}
+    edges |= {(r.start - size) // PAGE * PAGE for r in busy} | {r.end - size for r in ram}
+    above = sorted(e for e in edges if e > preferred)
+    below = sorted((e for e in edges if 0 <= e < preferred), reverse=True)
+    for start in [preferred, *above, *below]:
+        wanted = Range(start, start + size, "")
+        if _inside(wanted, ram) and not any(wanted.overlaps(r) for r in busy):
+            return start
+    return None
