@@ -8,10 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <husk/feature.h>
 #include <husk/log.h>
 #include <husk/vm.h>
 
 #define MS 1000000u
+
+/* What images have and the linker script must place: a part of a payload and a table entry that nothing names. */
+static const char payload[] __attribute__((used, retain, section(".payload.probe"))) = "probe payload";
+
+HUSK_FEATURE(probe) = { .name = "probe", .purpose = "stands in for the core", .level = FEATURE_TOOL };
 
 static uint32_t attention;
 

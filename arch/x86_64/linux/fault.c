@@ -7,6 +7,7 @@
 #include <asm/sigcontext.h>
 #include <asm/ucontext.h>
 
+#include "arch/x86_64/linux/syscall.h"
 #include "arch/x86_64/linux/terminal.h"
 
 /* Page fault: trap number and bits of its error code (Intel SDM vol. 3, 4.7). */
@@ -76,6 +77,7 @@ static void put_cause(struct report *r, const siginfo_t *si, const struct sigcon
 	if (si->si_code <= 0) {
 		put(r, ", sent by process ");
 		put_decimal(r, (unsigned)si->si_pid);
+		put(r, si->si_pid == linux_call3(__NR_getpid, 0, 0, 0) ? " (itself)" : "");
 	} else if (regs->trapno == TRAP_PAGE_FAULT) {
 		put(r, (regs->err & PF_FETCH) ? ", executing " : (regs->err & PF_WRITE) ? ", writing " : ", reading ");
 		put_hex(r, address);
