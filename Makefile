@@ -123,7 +123,7 @@ base-cflags = -std=gnu11 -O2 -g -ffreestanding -fno-pic -mno-red-zone -fno-stack
 # them is rebuilt when a flag or a list of objects changes.
 STAMPS := $(O)/.stamp
 differs = $(subst x$(1)x,,x$(2)x)$(subst x$(2)x,,x$(1)x)
-write-stamp = $(if $(call differs,$(file <$@),$(strip $(1))),$(file >$@,$(strip $(1))))
+write-stamp = $(if $(call differs,$(strip $(file <$@)),$(strip $(1))),$(file >$@,$(strip $(1))))
 $(STAMPS)/%: FORCE | $(STAMPS)/.
 	$(call write-stamp,$(stamp-$*))
 $(STAMPS)/.:
@@ -216,11 +216,11 @@ $(O)/husk: $(O)/husk.debug
 all: $(O)/husk
 core-digest: $(O)/core/digest
 	@cat $<
-REPORT = $(PYTHON) images/report.py --out $(O) $(foreach f,$(FEATURES),$(addprefix $(f):,$(objs-$(f))))
+report = $(PYTHON) images/report.py $(1) $(O) $(foreach f,$(FEATURES),$(addprefix $(f):,$(objs-$(f))))
 features: $(O)/husk
-	@$(REPORT) features
+	@$(call report,features)
 size: $(O)/husk
-	@$(REPORT) size
+	@$(call report,size)
 
 # --- running it
 

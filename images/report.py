@@ -16,11 +16,11 @@ import sys
 from elftools.elf.elffile import ELFFile
 
 DATA = (".data", ".bss", "COMMON", ".tdata", ".tbss")
+CONSTANT = (".data.rel.ro",)
 # " .text.bus_read  0x0000000000401000  0x5c /tmp/build/core/bus.o"; the linker
 # breaks the line after a long section name.
 INPUT = re.compile(r"^ (\S+)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+) (\S+)$")
 LONG_NAME = re.compile(r"^ (\S+)$")
-PAYLOAD_SECTION = re.compile(r"payload")
 
 
 class Size:
@@ -37,7 +37,7 @@ def fail(text):
 
 
 def input_sections(path):
-    """Yield (section, address, size, object) of everything the map says was linked."""
+    """Yield (section, size, object) of everything the map says was linked."""
     linked = False
     pending = ""
     with open(path, encoding="utf-8") as file:
@@ -52,24 +52,22 @@ def input_sections(path):
             match = INPUT.match(pending + line)
             pending = ""
             if match:
-                yield match[1], int(match[2], 16), int(match[3], 16), match[4]
+                yield match[1], int(match[3], 16), match[4]
 
 
-def area_of(path, section, out, owners):
-    """Name of the feature or the area that an input section belongs to."""
-    if PAYLOAD_SECTION.search(section):
-        return "payload"
+def area_of(path, out, owners):
+    """Name of the feature or the area that an object belongs to."""
     if re.search(r"lib(c|gcc|clang_rt\.builtins\S*)\.a\(", path):
         return "picolibc" if "libc.a(" in path else "libgcc"
     name = path.removeprefix(out + "/")
     if name in owners:
         return owners[name]
-    return "core" if name.startswith("core/") else "image"
+    return name.split("/", 1)[0] if name.startswith(("core/", "payload/")) else "image"
 
 
 def kind_of(section):
     """'text', 'data' or None for sections that are not loaded."""
-    if section.startswith(DATA):
+    if section.startswith(DATA) and not section.startswith(CONSTANT):
         return "data"
     if section.startswith((".debug", ".comment", ".symtab", ".strtab", ".shstrtab", ".stab")):
         return None
@@ -79,11 +77,11 @@ def kind_of(section):
 def sizes(map_path, out, owners):
     """Area name -> Size."""
     result = collections.defaultdict(Size)
-    for section, _, size, path in input_sections(map_path):
+    for section, size, path in input_sections(map_path):
         kind = kind_of(section)
         if kind is None or size == 0:
             continue
-        area = result[area_of(path, section, out, owners)]
+        area = result[area_of(path, out, owners)]
         setattr(area, kind, getattr(area, kind) + size)
     return result
 
@@ -145,9 +143,21 @@ def print_features(table, texts, features, digest):
     print(f"core digest {digest}")
 
 
-def print_sizes(table):
-    """The table of `make size`."""
-    areas = collections.OrderedDict((n, Size()) for n in ("core", "features", "picolibc", "image"))
+def linked_size(path):
+    """Bytes that the loadable sections of the image take, without the payload."""
+    total = Size()
+    with open(path, "rb") as file:
+        for section in ELFFile(file).iter_sections():
+            flags = section["sh_flags"]
+            if flags & 2 and "payload" not in section.name:
+                kind = "data" if flags & 1 else "text"
+                setattr(total, kind, getattr(total, kind) + section["sh_size"])
+    return total
+
+
+def print_sizes(table, total):
+    """The table of `make size`; what is in no area is space between them."""
+    areas = {name: Size() for name in ("core", "features", "picolibc", "image")}
     for name, size in table.items():
         if name == "payload":
             continue
@@ -157,25 +167,26 @@ def print_sizes(table):
     print(f"{'area':10}  {'text':>8}  {'data':>8}")
     for name, size in areas.items():
         print(f"{name:10}  {size.text:8}  {size.data:8}")
-    text = sum(size.text for size in areas.values())
-    data = sum(size.data for size in areas.values())
-    payload = table["payload"].text + table["payload"].data if "payload" in table else 0
-    print(f"{'hypervisor':10}  {text:8}  {data:8}  ({text / 1024:.1f} KiB text and rodata, without payload)")
-    print(f"{'payload':10}  {payload:8}")
+    rest_text = total.text - sum(size.text for size in areas.values())
+    rest_data = total.data - sum(size.data for size in areas.values())
+    print(f"{'alignment':10}  {rest_text:8}  {rest_data:8}")
+    print(f"{'hypervisor':10}  {total.text:8}  {total.data:8}  "
+          f"({total.text / 1024:.1f} KiB of text and rodata, payload not counted)")
+    print(f"{'payload':10}  {table['payload'].text + table['payload'].data:8}")
 
 
 def main():
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=("features", "size"))
-    parser.add_argument("--out", required=True, help="build folder with husk.debug, husk.map, core/digest")
+    parser.add_argument("out", help="build folder with husk.debug, husk.map, core/digest")
     parser.add_argument("objects", nargs="*", help="FEATURE:OBJECT for each object of each feature")
     args = parser.parse_args()
 
     owners = dict(reversed(pair.split(":", 1)) for pair in args.objects)
     table = sizes(args.out + "/husk.map", args.out, owners)
     if args.what == "size":
-        print_sizes(table)
+        print_sizes(table, linked_size(args.out + "/husk.debug"))
         return
     with open(args.out + "/core/digest", encoding="utf-8") as file:
         digest = file.read().strip()
