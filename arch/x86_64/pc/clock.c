@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "arch/x86_64/pc/clock.h"
+
+#include <stddef.h>
+
+#include <husk/log.h>
+#include <husk/platform.h>
+
+#include "arch/x86_64/pc/apic.h"
+#include "arch/x86_64/pc/cpu.h"
+#include "arch/x86_64/pc/memory.h"
+#include "arch/x86_64/pc/serial.h"
+#include "arch/x86_64/pc/x86.h"
+
+#define NS_PER_S 1000000000ull
+
+/* The timer is armed for at most this long and then again, so that no count overflows. */
+#define LONGEST_NS NS_PER_S
+#define POLL_NS    10000000ull
+
+#define CPUID_FEATURES_ECX_DEADLINE (1u << 24)
+
+static struct {
+	uint64_t start; /* TSC at time 0 */
+	uint64_t tsc_hz;
+	uint64_t ns_scale; /* nanoseconds per tick, 32.32 bits */
+	uint64_t timer_hz;
+	uint64_t longest_ns;
+	const char *source;
+	bool polling;
+	uint64_t wall_ns; /* wall clock at time 0, or 0 */
+} host_clock;
+
+/* --- rate of the TSC: as the CPU or the hypervisor tells, else measured */
+
+/* Intel SDM 2A, CPUID leaf 15H: TSC / crystal = EBX / EAX, crystal in ECX. */
+static uint64_t hz_from_cpu(void)
+{
+	struct cpuid r;
+
+	if (cpuid(0, 0).eax < 0x15)
+		return 0;
+	r = cpuid(0x15, 0);
+	if (r.eax == 0 || r.ebx == 0 || r.ecx == 0)
+		return 0;
+	return (uint64_t)r.ecx * r.ebx / r.eax;
+}
+
+/* Leaf 0x40000010, EAX = kHz, as VMware defined it and KVM monitors copy it. */
+static uint64_t hz_from_hypervisor(void)
+{
+	struct cpuid top;
+
+	if ((cpuid(1, 0).ecx & 1u << 31) == 0)
+		return 0;
+	top = cpuid(0x40000000, 0);
+	if (top.eax >= 0x40000010 && top.eax < 0x40010000)
+		return cpuid(0x40000010, 0).eax * 1000ull;
+	/* "XenVMMXenVMM": base + 3, subleaf 0, ECX = kHz (Xen, public/arch-x86/cpuid.h). */
+	if (top.ebx == 0x566e6558 && top.ecx == 0x65584d4d && top.eax >= 0x40000003)
+		return cpuid(0x40000003, 0).ecx * 1000ull;
+	return 0;
+}
+
+/* A counter of known rate. */
+struct reference {
+	uint32_t (*read)(void);
+	uint32_t mask;
+	uint64_t hz;
+};
+
+/* ACPI 6.4, 4.8.3.3 */
+static struct acpi_register pm_timer;
+
+static uint32_t read_pm_timer(void)
+{
+	return pm_timer.space == ACPI_SPACE_IO ? in32((uint16_t)pm_timer.address) : mmio_read32(pm_timer.address);
+}
+
+/* Intel 8254 data sheet; its channel 2 is gated by port 0x61, bit 0. */
+#define PIT_CHANNEL2 0x42u
+#define PIT_CONTROL  0x43u
+#define PIT_GATE     0x61u
+
+static void pit_start(void)
+{
+	out8(PIT_GATE, (uint8_t)((in8(PIT_GATE) & ~2u) | 1u));
+	out8(PIT_CONTROL, 0xb4); /* channel 2, both bytes, mode 2 */
+	out8(PIT_CHANNEL2, 0);
+	out8(PIT_CHANNEL2, 0);
+}
+
+static uint32_t read_pit(void)
+{
+	uint32_t low;
+
+	out8(PIT_CONTROL, 0x80); /* latch */
+	low = in8(PIT_CHANNEL2);
+	return ~(low | (uint32_t)in8(PIT_CHANNEL2) << 8) & 0xffff;
+}
+
+static uint32_t read_timer(void)
+{
+	return ~apic_timer_left();
+}
+
+/* TSC and reference at the same time, as nearly as a few attempts give. */
+static void read_both(const struct reference *ref, uint64_t *tsc, uint32_t *count)
+{
+	uint64_t best = UINT64_MAX;
+
+	for (unsigned i = 0; i < 8; i++) {
+		uint64_t before = rdtsc();
+		uint32_t c = ref->read();
+		uint64_t took = rdtsc() - before;
+
+		if (took >= best)
+			continue;
+		best = took;
+		*tsc = before + took / 2;
+		*count = c;
+	}
+}
+
+/* TSC ticks while the reference counts `want`, scaled; 0 if it stands still. */
+static uint64_t ticks_per(const struct reference *ref, uint32_t want, uint64_t scale)
+{
+	uint64_t tsc0 = 0, tsc1 = 0;
+	uint32_t count0 = 0, count1 = 0, elapsed = 0;
+
+	read_both(ref, &tsc0, &count0);
+	for (unsigned n = 0; elapsed < want; n++) {
+		if (n > 1000000)
+			return 0;
+		cpu_relax();
+		elapsed = (ref->read() - count0) & ref->mask;
+	}
+	read_both(ref, &tsc1, &count1);
+	elapsed = (count1 - count0) & ref->mask;
+	return elapsed == 0 ? 0 : (tsc1 - tsc0) * scale / elapsed;
+}
+
+/*
+ * Measures for 10 ms until two results agree within 0.1 %: a host that takes the
+ * CPU away may let a short counter wrap unseen, which looks like a faster TSC.
+ */
+static uint64_t measure(const struct reference *ref)
+{
+	uint64_t least = UINT64_MAX, last = 0;
+
+	for (unsigned i = 0; i < 6; i++) {
+		uint64_t hz = ticks_per(ref, (uint32_t)(ref->hz / 100), ref->hz);
+
+		if (hz == 0)
+			return 0;
+		if (hz < least)
+			least = hz;
+		if ((hz > last ? hz - last : last - hz) <= hz / 1000)
+			return hz;
+		last = hz;
+	}
+	return least;
+}
+
+static uint64_t hz_from_pm_timer(const struct acpi_info *acpi)
+{
+	const struct reference ref = { .read = read_pm_timer,
+				       .mask = acpi->pm_timer_32 ? UINT32_MAX : 0xffffff,
+				       .hz = 3579545 };
+
+	pm_timer = acpi->pm_timer;
+	if (pm_timer.address == 0 || (pm_timer.space == ACPI_SPACE_MEMORY && memory_map_device(pm_timer.address) != 0))
+		return 0;
+	return measure(&ref);
+}
+
+static uint64_t hz_from_pit(void)
+{
+	const struct reference ref = { .read = read_pit, .mask = 0xffff, .hz = 1193182 };
+	uint64_t hz;
+
+	pit_start();
+	hz = measure(&ref);
+	out8(PIT_GATE, (uint8_t)(in8(PIT_GATE) & ~3u));
+	return hz;
+}
+
+/* TSC at the next change of the CMOS clock's seconds; 0 if they stand still. */
+static uint64_t rtc_edge(void)
+{
+	uint8_t now = rtc_register(0);
+
+	for (unsigned n = 0; n < 10000000; n++)
+		if (rtc_register(0) != now)
+			return rdtsc();
+	return 0;
+}
+
+/* The last resort: takes up to two seconds. */
+static uint64_t hz_from_rtc(void)
+{
+	uint64_t first = rtc_edge();
+	uint64_t second = first != 0 ? rtc_edge() : 0;
+
+	return second != 0 ? second - first : 0;
+}
+
+static void find_tsc_rate(const struct acpi_info *acpi)
+{
+	host_clock.source = "CPUID";
+	host_clock.tsc_hz = hz_from_cpu();
+	if (host_clock.tsc_hz == 0) {
+		host_clock.source = "the hypervisor";
+		host_clock.tsc_hz = hz_from_hypervisor();
+	}
+	if (host_clock.tsc_hz == 0) {
+		host_clock.source = "the ACPI timer";
+		host_clock.tsc_hz = hz_from_pm_timer(acpi);
+	}
+	if (host_clock.tsc_hz == 0) {
+		host_clock.source = "the PIT";
+		host_clock.tsc_hz = hz_from_pit();
+	}
+	if (host_clock.tsc_hz == 0) {
+		host_clock.source = "the CMOS clock";
+		host_clock.tsc_hz = hz_from_rtc();
+	}
+	/* The scale below has to fit into 64 bits, and a nanosecond should be near a tick. */
+	if (host_clock.tsc_hz < 10000000 || host_clock.tsc_hz > 10 * NS_PER_S) {
+		log_error("cannot tell how fast the TSC runs: no CPUID leaf, ACPI timer, PIT or CMOS clock does");
+		plat_exit(HUSK_EXIT_HOST);
+	}
+}
+
+void clock_init(const struct acpi_info *acpi)
+{
+	static const struct reference timer = { .read = read_timer, .mask = UINT32_MAX, .hz = 0 };
+	uint64_t start = rdtsc();
+	uint64_t wall = rtc_read(acpi->century);
+
+	find_tsc_rate(acpi);
+	host_clock.longest_ns = LONGEST_NS;
+	host_clock.ns_scale = (NS_PER_S << 32) / host_clock.tsc_hz;
+	host_clock.start = start;
+	host_clock.wall_ns = wall * NS_PER_S;
+	if ((cpuid(1, 0).ecx & CPUID_FEATURES_ECX_DEADLINE) != 0) {
+		apic_timer_use_deadline();
+		return;
+	}
+	apic_timer_calibrate();
+	/* Ticks of the TSC per 2^20 of the timer; 2^20 take 1 ms on QEMU, 10 ms at 100 MHz. */
+	host_clock.timer_hz = ticks_per(&timer, 1u << 20, 1u << 20);
+	if (host_clock.timer_hz != 0)
+		host_clock.timer_hz = (host_clock.tsc_hz << 20) / host_clock.timer_hz;
+	apic_timer_start(0);
+	if (host_clock.timer_hz < 1000 || host_clock.timer_hz > 10 * NS_PER_S) {
+		log_error("the local APIC's timer does not run");
+		plat_exit(HUSK_EXIT_HOST);
+	}
+}
+
+struct clock_facts clock_facts(void)
+{
+	return (struct clock_facts){ .source = host_clock.source,
+				     .tsc_hz = host_clock.tsc_hz,
+				     .timer_hz = host_clock.timer_hz };
+}
+
+uint64_t plat_time_ns(void)
+{
+	return (uint64_t)((unsigned __int128)(rdtsc() - host_clock.start) * host_clock.ns_scale >> 32);
+}
+
+uint64_t plat_wallclock_ns(void)
+{
+	return host_clock.wall_ns != 0 ? host_clock.wall_ns + plat_time_ns() : 0;
+}
+
+/* --- the deadline */
+
+static void start_timer(uint64_t ns)
+{
+	uint64_t count;
+
+	if (host_clock.timer_hz == 0) {
+		/* ns is at most LONGEST_NS and the rate at most 10 GHz: no overflow. */
+		wrmsr(MSR_TSC_DEADLINE, rdtsc() + ns * host_clock.tsc_hz / NS_PER_S + 1);
+		return;
+	}
+	count = ns * host_clock.timer_hz / NS_PER_S + 1;
+	apic_timer_start(count > UINT32_MAX ? UINT32_MAX : (uint32_t)count);
+}
+
+static void stop_timer(void)
+{
+	if (host_clock.timer_hz == 0)
+		wrmsr(MSR_TSC_DEADLINE, 0);
+	else
+		apic_timer_start(0);
+}
+
+/* Fires the deadline if it has passed, else arms the timer for it or for a part of the way. Interrupts masked. */
+static void run_deadline(struct pc_cpu *cpu)
+{
+	uint64_t left = host_clock.longest_ns;
+	uint64_t now = plat_time_ns();
+
+	if (cpu->deadline_ns <= now) {
+		cpu->deadline_ns = UINT64_MAX;
+		if (cpu->attention != NULL)
+			__atomic_fetch_or(cpu->attention, ATTN_TIMER, __ATOMIC_RELEASE);
+	}
+	if (cpu->deadline_ns == UINT64_MAX && !host_clock.polling) {
+		stop_timer();
+		return;
+	}
+	if (cpu->deadline_ns - now < left)
+		left = cpu->deadline_ns - now;
+	start_timer(left);
+}
+
+void clock_poll_console(void)
+{
+	uint64_t flags = irq_save();
+
+	host_clock.polling = true;
+	host_clock.longest_ns = POLL_NS;
+	run_deadline(cpu_this());
+	irq_restore(flags);
+}
+
+void clock_interrupt(void)
+{
+	if (host_clock.polling)
+		serial_interrupt();
+	run_deadline(cpu_this());
+}
+
+void plat_deadline_set(uint64_t deadline_ns)
+{
+	struct pc_cpu *cpu = cpu_this();
+	uint64_t flags = irq_save();
+
+	if (cpu->deadline_ns != deadline_ns) {
+		cpu->deadline_ns = deadline_ns;
+		run_deadline(cpu);
+	}
+	irq_restore(flags);
+}

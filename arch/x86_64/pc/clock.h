@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Host time from the TSC, and the one deadline of a CPU on its local APIC timer. */
+#ifndef PC_CLOCK_H
+#define PC_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arch/x86_64/pc/acpi.h"
+
+/** Finds out how fast the TSC and the timer run. Ends the run if the computer cannot tell. After apic_init(). */
+void clock_init(const struct acpi_info *acpi);
+
+/** The console has no interrupt: have the timer look at it all the time. */
+void clock_poll_console(void);
+
+/** The timer's interrupt. */
+void clock_interrupt(void);
+
+/** What was found, for messages. */
+struct clock_facts {
+	const char *source; /**< what told the TSC's rate */
+	uint64_t tsc_hz;
+	uint64_t timer_hz; /**< 0: TSC-deadline mode */
+};
+
+/** Facts for messages. */
+struct clock_facts clock_facts(void);
+
+/** Seconds since 1970 from the CMOS clock; 0 if there is none. `century` is the CMOS index of the century, or 0. */
+uint64_t rtc_read(uint8_t century);
+
+/** Seconds, minutes or other field of the CMOS clock, as it is. */
+uint8_t rtc_register(uint8_t index);
+
+#endif
