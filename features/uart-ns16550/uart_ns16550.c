@@ -266,8 +266,8 @@ static void on_flush(struct timer *t)
 
 /*
  * Output goes to the host in batches: a write to the host costs as much as hundreds of guest instructions. A
- * batch ends with a line, when it is full, when the guest touches any register but THR and LSR (Linux restores
- * IER after each message and handles interrupts by IIR), and after FLUSH_NS. The timer is not disarmed when a
+ * batch ends with a line, when it is full, when the guest touches any register but those it touches for each byte
+ * (Linux restores IER after each message and handles interrupts by IIR), and after FLUSH_NS. The timer is not disarmed when a
  * batch ends early; it serves the next.
  */
 static void tx_send(struct uart_ns16550 *u, uint8_t byte)
@@ -425,12 +425,14 @@ static uint64_t uart_read(struct device *dev, uint64_t offset, unsigned size)
 	(void)size;
 	if (reg == REG_LSR)
 		return read_lsr(u);
+	/* Linux's driver for Octeon reads LCR after each write to any register, to have the write done. */
+	if (reg == REG_LCR)
+		return u->lcr;
 	tx_flush(u);
 	switch (reg) {
 	case REG_DATA: return read_rbr(u);
 	case REG_IER: return u->ier;
 	case REG_IIR: return read_iir(u);
-	case REG_LCR: return u->lcr;
 	case REG_MCR: return u->mcr;
 	case REG_MSR: return read_msr(u);
 	case REG_SCR: return u->scr;

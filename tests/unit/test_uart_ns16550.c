@@ -367,6 +367,7 @@ static void test_output_in_batches(void **state)
 	for (const char *p = "hello\nwor"; *p != '\0'; p++) {
 		assert_int_equal(in(LSR), 0x60);
 		out(THR, *p);
+		assert_int_equal(in(LCR), 0);
 	}
 	assert_string_equal(output, "hello\n");
 	assert_int_equal(outputs, 1);
