@@ -88,7 +88,9 @@ static int load_segment(struct loading *l, const struct elf *elf, const struct e
 	struct memory *m = &l->vm->memory;
 	uint64_t gpa = s->paddr & l->want->gpa_mask;
 
-	if (s->filesz > s->memsz || !elf_holds(elf, s->offset, s->filesz))
+	if (s->filesz > s->memsz)
+		return inconsistent(l->part, "a segment is larger in the file than in memory");
+	if (!elf_holds(elf, s->offset, s->filesz))
 		return inconsistent(l->part, "a segment lies beyond the end of the file");
 	/* Zeroing may not wrap behind what the first write found to be RAM. */
 	if (gpa > UINT64_MAX - s->memsz || memory_write(m, gpa, elf->data + s->offset, s->filesz) != 0 ||
