@@ -267,8 +267,8 @@ static void on_flush(struct timer *t)
 /*
  * Output goes to the host in batches: a write to the host costs as much as hundreds of guest instructions. A
  * batch ends with a line, when it is full, when the guest touches any register but those it touches for each byte
- * (Linux restores IER after each message and handles interrupts by IIR), and after FLUSH_NS. The timer is not disarmed when a
- * batch ends early; it serves the next.
+ * (Linux restores IER after each message and handles interrupts by IIR), and after FLUSH_NS. The timer is not
+ * disarmed when a batch ends early; it serves the next. It runs on the boot CPU, like the console.
  */
 static void tx_send(struct uart_ns16550 *u, uint8_t byte)
 {
