@@ -165,7 +165,7 @@ CFLAGS := $(call base-cflags,$(CC))
 # The core's own headers are all that it sees.
 CORE_CFLAGS := $(CFLAGS) -Icore/include
 FEATURE_CFLAGS := $(CFLAGS) -Icore/include -I. -I$(O)/gen
-LDFLAGS := -nostdlib -static -no-pie -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,noexecstack $(link-flags)
+LDFLAGS := -nostdlib -static -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,noexecstack $(link-flags)
 
 stamp-core := $(CC) $(CORE_CFLAGS)
 stamp-image := $(CC) $(FEATURE_CFLAGS)

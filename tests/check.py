@@ -112,7 +112,8 @@ class Runner:
         """Prints the outcome of a check and counts it."""
         self.total.add(result)
         word = "FAIL" if result.failed else "SKIP" if not result.passed else "PASS"
-        print(f"  {word}  {label}: {result} ({seconds:.0f} s)", flush=True)
+        many = result.passed + result.failed + result.skipped > 1
+        print(f"  {word}  {label}{f': {result}' if many else ''} ({seconds:.0f} s)", flush=True)
         if word == "PASS":
             return
         lines = log.read_text(errors="replace").splitlines()
