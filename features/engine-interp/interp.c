@@ -122,7 +122,7 @@ static const struct mips_insn *delay_slot_in_next_page(struct mips_cpu *c, const
 	if (page == NULL)
 		return NULL;
 	memcpy(&word, page->host, sizeof(word));
-	if (mips_is_branch(c, (uint32_t)mips_swap(c, word, 4)))
+	if (mips_is_barred_from_slot(c, (uint32_t)mips_swap(c, word, 4)))
 		return mips_raise(c, i, EXC_RI);
 	page_decode(c, page, 0);
 	return page->insns[0].exec(c, &page->insns[0]);

@@ -135,7 +135,7 @@ void page_decode(const struct mips_cpu *c, struct mips_page *page, unsigned n)
 	 * It raises Reserved Instruction here, which also bounds the recursion of
 	 * branches into their slots. Across a page end the engine looks.
 	 */
-	if (n + 1 < MIPS_PAGE_INSNS && mips_is_branch(c, word) && mips_is_branch(c, word_at(c, page, n + 1)))
+	if (n + 1 < MIPS_PAGE_INSNS && mips_is_branch(c, word) && mips_is_barred_from_slot(c, word_at(c, page, n + 1)))
 		page->insns[n].exec = mips_exec_reserved;
 }
 

@@ -68,6 +68,15 @@ bool mips_is_branch(const struct mips_cpu *c, uint32_t word)
 	return false;
 }
 
+bool mips_is_barred_from_slot(const struct mips_cpu *c, uint32_t word)
+{
+	bool cp0_function = mips_op(word) == 0x10 && (word >> 25 & 1) != 0;
+
+	if (cp0_function && (mips_funct(word) == 0x18 || mips_funct(word) == 0x1f))
+		return true; /* ERET, DERET */
+	return mips_is_branch(c, word);
+}
+
 static bool decode_base(const struct mips_cpu *c, uint32_t word, struct mips_insn *out)
 {
 	static mips_exec *(*const groups[])(const struct mips_cpu *, uint32_t, struct mips_insn *) = {

@@ -75,7 +75,7 @@ struct mips_isa {
 	/** Decodes `word` into *out. Returns false if the module does not know the word. */
 	bool (*decode)(const struct mips_cpu *c, uint32_t word, struct mips_insn *out);
 	/**
-	 * True if the word is a branch or jump, which may not stand in a delay slot.
+	 * True if the word is a branch or jump, which has a delay slot.
 	 * NULL if the module has none.
 	 */
 	bool (*is_branch)(uint32_t word);
@@ -91,8 +91,11 @@ struct mips_isa {
 /** Decodes one word by asking the modules; words nobody knows get an exec that raises RI. Never fails. */
 void mips_decode(const struct mips_cpu *c, uint32_t word, struct mips_insn *out);
 
-/** True if some module of the CPU calls the word a branch or jump. */
+/** True if some module of the CPU calls the word a branch or jump: it has a delay slot. */
 bool mips_is_branch(const struct mips_cpu *c, uint32_t word);
+
+/** True for words that may not stand in a delay slot: branches, jumps, ERET and DERET (MD00087, branch instructions). */
+bool mips_is_barred_from_slot(const struct mips_cpu *c, uint32_t word);
 
 /** Address of an instruction of the current page. */
 static inline uint64_t mips_pc(const struct mips_cpu *c, const struct mips_insn *i)

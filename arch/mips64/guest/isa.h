@@ -19,7 +19,7 @@ mips_exec *mips_decode_branch(const struct mips_cpu *c, uint32_t word, struct mi
 mips_exec *mips_decode_memory(const struct mips_cpu *c, uint32_t word, struct mips_insn *out);
 mips_exec *mips_decode_system(const struct mips_cpu *c, uint32_t word, struct mips_insn *out);
 
-/** True if the word is a branch, jump or ERET of the base set. */
+/** True if the word is a branch or jump of the base set. */
 bool mips_base_is_branch(uint32_t word);
 
 /** Raises Reserved Instruction. */

@@ -117,7 +117,5 @@ bool mips_base_is_branch(uint32_t w)
 		return funct == 0x08 || funct == 0x09;
 	if (op == 1)
 		return regimm[mips_rt(w)] != NULL;
-	if (op == 0x10) /* ERET and DERET */
-		return (w >> 25 & 1) != 0 && (funct == 0x18 || funct == 0x1f);
 	return op == 0x02 || op == 0x03 || by_opcode[op] != NULL;
 }

@@ -162,7 +162,7 @@ CP0_OP(op_tlbinvf)
 	return i + 1;
 }
 
-/* In a delay slot ERET is not executed: mips_base_is_branch() names it. */
+/* In a delay slot ERET is not executed: mips_is_barred_from_slot() names it. */
 CP0_OP(op_eret)
 {
 	(void)i;
