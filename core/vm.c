@@ -234,8 +234,8 @@ enum husk_exit vm_run(struct vm *vm)
 	plat_cpu_bind(&boot->attention);
 	if (start(vm) != 0)
 		return HUSK_EXIT_PAYLOAD;
-	/* Input may have come before anybody was bound to hear of it. */
-	plat_kick(&boot->attention, ATTN_CONSOLE);
+	/* Input may have come and timers may have been armed before this CPU was bound to hear of them. */
+	plat_kick(&boot->attention, ATTN_CONSOLE | ATTN_TIMER);
 	do {
 		run_vcpu(boot);
 		console_flush(&vm->console);

@@ -426,6 +426,21 @@ static void test_idle_waits_for_the_timer(void **state)
 	assert_int_equal(vm->vcpus[0]->idles, 1);
 }
 
+static void test_timers_armed_before_the_run_are_not_lost(void **state)
+{
+	(void)state;
+	fires = 0;
+	wake.armed = false;
+	create();
+	/* Due before the CPU is bound: the host tells nobody. */
+	timer_arm(vm->vcpus[0], &wake, 10);
+	fake_advance(20);
+	assert_int_equal(vcpu_attention(vm->vcpus[0]), 0);
+	script[0] = ask_power_off;
+	assert_int_equal(vm_run(vm), HUSK_EXIT_OK);
+	assert_int_equal(fires, 1);
+}
+
 static enum engine_exit kicked_and_idle(struct vcpu *v)
 {
 	plat_kick(&v->attention, ATTN_IRQ);
@@ -592,6 +607,7 @@ int main(void)
 		cmocka_unit_test_setup(test_every_vcpu_is_reset, setup),
 		cmocka_unit_test_setup(test_a_reset_that_does_not_load_ends_the_run, setup),
 		cmocka_unit_test_setup(test_idle_waits_for_the_timer, setup),
+		cmocka_unit_test_setup(test_timers_armed_before_the_run_are_not_lost, setup),
 		cmocka_unit_test_setup(test_no_wakeup_is_lost, setup),
 		cmocka_unit_test_setup(test_waits_that_end_early_do_not_run_the_guest, setup),
 		cmocka_unit_test_setup(test_the_user_quits_an_idle_guest, setup),

@@ -58,7 +58,8 @@ void plat_cpu_bind(uint32_t *attention);
 
 /**
  * Arms the one deadline of the calling CPU, in plat_time_ns() time; replaces the
- * one before; UINT64_MAX disarms. A deadline in the past fires at once.
+ * one before; UINT64_MAX disarms. A deadline in the past fires at once. It may be
+ * lost before plat_cpu_bind(); the run loop arms it again.
  */
 void plat_deadline_set(uint64_t deadline_ns);
 
