@@ -149,6 +149,7 @@ static void deadlines(void)
 	say("deadlines fire\n");
 	plat_deadline_set(plat_time_ns() + 20 * MS);
 	plat_deadline_set(UINT64_MAX);
+	take(); /* it may have passed already, on a busy computer */
 	for (uint64_t end = plat_time_ns() + 100 * MS; plat_time_ns() < end;)
 		expect((take() & ATTN_TIMER) == 0, "a disarmed deadline is silent");
 	plat_deadline_set(plat_time_ns() + 3600000ull * MS);

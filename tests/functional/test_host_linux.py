@@ -296,7 +296,7 @@ def test_fault_report(probe, how, report):
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGSYS])
 def test_fault_restores_terminal(probe, terminal, number):
-    """The report comes after the terminal is restored."""
+    """A fault restores the terminal too; a signal that only looks like one is told apart."""
     tty = terminal(probe, "echo")
     tty.screen.expect("ready")
     tty.process.send_signal(number)
@@ -305,7 +305,43 @@ def test_fault_restores_terminal(probe, terminal, number):
     assert tty.restored()
 
 
-# --- job control, by a shell
+# --- job control
+
+# Runs a command as a job, but unlike a shell never touches the terminal's settings. SIGUSR1 continues it.
+PARENT = """
+import os, signal, sys
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+job = os.fork()
+if job == 0:
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpid())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1])
+    os.execv(sys.argv[1], sys.argv[1:])
+print(f"job={job},", flush=True)
+status = os.waitpid(job, os.WUNTRACED)[1]
+print("stopped by", os.WSTOPSIG(status), flush=True)
+signal.sigwait([signal.SIGUSR1])
+os.kill(job, signal.SIGCONT)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(job, 0)[1]))
+"""
+
+
+def test_stop_restores_terminal(probe, terminal):
+    """A stop restores the terminal by itself, also under a parent that does not, and is seen as the stop it is."""
+    tty = terminal("/usr/bin/python3", "-c", PARENT, probe, "echo")
+    tty.screen.expect(r"job=(\d+),")
+    job = int(tty.screen.match.group(1))
+    until(tty.raw, "raw mode")
+    os.kill(job, signal.SIGTSTP)
+    tty.screen.expect_exact(f"stopped by {int(signal.SIGTSTP)}")
+    assert tty.restored()
+    tty.process.send_signal(signal.SIGUSR1)
+    until(tty.raw, "raw mode again")
+    tty.screen.send("q")
+    assert tty.status() == 0
+    assert tty.restored()
 
 
 class Shell:

@@ -34,7 +34,7 @@ enum turn {
 };
 
 static uint32_t turn; /* enum turn, also a futex */
-static bool started;  /* the input thread runs */
+static long thread;   /* id of the input thread, 0 before it runs */
 static uint32_t *input_attention;
 
 static void sleep_in_background(void)
@@ -53,6 +53,18 @@ static unsigned poll_one(int fd, short events, int timeout)
 	return ready > 0 ? (unsigned short)p.revents : 0;
 }
 
+/*
+ * Waits for ever until standard input has something to read or to tell of, or host_console_recheck() was called.
+ * Its signal is blocked but here, so that one sent at any time before ends the wait at once. Returns true for input.
+ */
+static bool watch_input(void)
+{
+	struct pollfd p = { .fd = STDIN, .events = POLLIN };
+	host_signals mask = host_signals_all() & ~host_signal_bit(HOST_SIGNAL_RECHECK);
+
+	return linux_call6(__NR_ppoll, (long)&p, 1, 0, (long)&mask, sizeof(mask), 0) > 0;
+}
+
 /* Waits until a read would not block: there is input, or an end or error to be told of. */
 static void await_input(void)
 {
@@ -62,7 +74,7 @@ static void await_input(void)
 		else if (terminal_wants_enter()) {
 			host_signals_nudge();
 			sleep_in_background();
-		} else if (poll_one(STDIN, POLLIN, -1) != 0 && terminal_readable())
+		} else if (watch_input() && terminal_readable())
 			return;
 	}
 }
@@ -84,21 +96,27 @@ void host_console_start(uint32_t *attention)
 	const unsigned long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
 	host_signals before;
 	void *stack;
-	long thread;
+	long id;
 
 	input_attention = attention;
-	if (started)
+	if (thread != 0)
 		return;
 	terminal_open();
 	stack = host_stack_alloc(INPUT_STACK);
 	before = host_signals_block(host_signals_all()); /* inherited: all signals go to CPUs */
-	thread = stack == NULL ? -1 : host_clone(flags, stack, input_thread);
+	id = stack == NULL ? -1 : host_clone(flags, stack, input_thread);
+	thread = id;
 	host_signals_restore(before);
-	if (thread < 0) {
-		log_error("cannot start the console thread (kernel error %ld): raise the limit 'ulimit -u'", -thread);
+	if (id < 0) {
+		log_error("cannot start the console thread (kernel error %ld): raise the limit 'ulimit -u'", -id);
 		plat_exit(HUSK_EXIT_HOST);
 	}
-	started = true;
+}
+
+void host_console_recheck(void)
+{
+	if (thread != 0)
+		linux_call3(__NR_tgkill, linux_call3(__NR_getpid, 0, 0, 0), thread, HOST_SIGNAL_RECHECK);
 }
 
 static void give_turn(enum turn next)
@@ -112,7 +130,7 @@ size_t plat_console_read(void *buf, size_t size)
 	uint32_t now = __atomic_load_n(&turn, __ATOMIC_ACQUIRE);
 	long got = -LINUX_EAGAIN;
 
-	if (size == 0 || now == TURN_ENDED || (started && now == TURN_WATCH))
+	if (size == 0 || now == TURN_ENDED || (thread != 0 && now == TURN_WATCH))
 		return 0;
 	if (terminal_readable() && poll_one(STDIN, POLLIN, 0) != 0)
 		got = linux_call3_retry(__NR_read, STDIN, (long)buf, (long)size);

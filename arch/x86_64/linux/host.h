@@ -68,7 +68,16 @@ void host_cpu_deadline(int number, void *info, void *context);
 /** Starts console input, which raises ATTN_CONSOLE in `attention`. Ends the run if the host cannot. */
 void host_console_start(uint32_t *attention);
 
+/** Has the input thread look again who has the terminal. Safe from signal handlers. */
+void host_console_recheck(void);
+
 /* signals.c */
+
+/** Set of one signal. */
+static inline host_signals host_signal_bit(int signal)
+{
+	return (host_signals)1 << (signal - 1);
+}
 
 /** Every signal but those of faults, which must stay deliverable. */
 host_signals host_signals_all(void);
@@ -81,6 +90,9 @@ void host_signals_restore(host_signals set);
 
 /** Signal of CPU deadlines; its value is the struct host_cpu. */
 #define HOST_SIGNAL_DEADLINE 34
+
+/** Signal that ends a wait of the input thread; nothing else. */
+#define HOST_SIGNAL_RECHECK 35
 
 /** Installs all signal handlers and the calling thread's stack for them. Returns 0 or a negative kernel error. */
 long host_signals_init(void);

@@ -23,17 +23,12 @@ static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP,
 static const int endings[] = { SIGHUP,    SIGINT,  SIGQUIT, SIGUSR1,   SIGUSR2, SIGALRM, SIGTERM,
 			       SIGSTKFLT, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO,   SIGPWR };
 
-static host_signals bit(int signal)
-{
-	return (host_signals)1 << (signal - 1);
-}
-
 host_signals host_signals_all(void)
 {
 	host_signals set = ~(host_signals)0;
 
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
-		set &= ~bit(faults[i]);
+		set &= ~host_signal_bit(faults[i]);
 	return set;
 }
 
@@ -80,8 +75,8 @@ static void take_default(int signal)
 
 	set_action(signal, &standard, &before);
 	linux_call3(__NR_kill, linux_call3(__NR_getpid, 0, 0, 0), signal, 0);
-	change_mask(SIG_UNBLOCK, bit(signal));
-	change_mask(SIG_BLOCK, bit(signal));
+	change_mask(SIG_UNBLOCK, host_signal_bit(signal));
+	change_mask(SIG_BLOCK, host_signal_bit(signal));
 	set_action(signal, &before, NULL);
 }
 
@@ -109,6 +104,14 @@ static void on_continue(int signal, void *info, void *context)
 	(void)info;
 	(void)context;
 	terminal_enter();
+	host_console_recheck(); /* it may be waiting for input that is no longer ours */
+}
+
+static void on_recheck(int signal, void *info, void *context)
+{
+	(void)signal;
+	(void)info;
+	(void)context;
 }
 
 /* Handles a signal unless whoever started us wants it ignored (nohup, background jobs of scripts). */
@@ -148,6 +151,8 @@ long host_signals_init(void)
 		error = handle(SIGCONT, on_continue);
 	if (error >= 0)
 		error = handle(HOST_SIGNAL_DEADLINE, host_cpu_deadline);
+	if (error >= 0)
+		error = handle(HOST_SIGNAL_RECHECK, on_recheck);
 	if (error >= 0)
 		error = set_action(SIGPIPE, &ignore, NULL); /* a write tells it as well */
 	/* A parent may have left anything blocked. */
