@@ -1,0 +1,39 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Builds the fuzzers with clang and runs each for a while:
+#	sh tests/fuzz/run.sh OUT [RUNS [NAME...]]
+# NAME is that of fuzz_NAME.c; all by default. What a fuzzer found stays in
+# OUT/NAME, so that the next run goes on from there; an input that breaks
+# something is OUT/crash-NAME-... and can be given to OUT/fuzz_NAME again.
+set -eu
+
+out=${1:?usage: run.sh OUT [RUNS [NAME...]]}
+runs=${2:-100000}
+shift
+[ $# -eq 0 ] || shift
+cd "$(dirname "$0")/../.."
+
+command -v clang >/dev/null || {
+	echo "clang is missing: install the package clang"
+	exit 77
+}
+
+if [ $# -eq 0 ]; then
+	for file in tests/fuzz/fuzz_*.c; do
+		name=${file##*/fuzz_}
+		set -- "$@" "${name%.c}"
+	done
+fi
+
+for name in "$@"; do
+	file=tests/fuzz/fuzz_$name.c
+	sources=$(sed -n 's,^.*/\* sources: \(.*\)\*/.*$,\1,p' "$file")
+	mkdir -p "$out/$name"
+	# shellcheck disable=SC2086 # a list of sources
+	clang -std=gnu11 -O1 -g -Wall -Wextra -Werror -Icore/include -I. \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		"$file" $sources -o "$out/fuzz_$name"
+	echo "fuzz_$name: $runs runs"
+	"$out/fuzz_$name" -runs="$runs" -max_len=1200 -timeout=10 -print_final_stats=1 \
+		-artifact_prefix="$out/crash-$name-" "$out/$name"
+done
