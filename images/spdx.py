@@ -5,6 +5,7 @@ import datetime
 import os
 import re
 import urllib.parse
+import uuid
 
 from files import sha256, to_json
 
@@ -25,13 +26,19 @@ def document(manifest):
         "SPDXID": "SPDXRef-DOCUMENT",
         "name": f"husk-{manifest['name'] or 'image'}-{manifest['husk']}",
         # A URI that is unique for this content; it need not resolve (SPDX 2.3, 6.5).
-        "documentNamespace": f"urn:husk:spdx:{sha256(to_json(manifest).encode())}",
+        "documentNamespace": _uuid(to_json(manifest)).urn,
         "creationInfo": {"created": _created(), "creators": [f"Tool: husk-{manifest['husk']}"]},
         "packages": packages,
         "relationships": [
             {"spdxElementId": a, "relationshipType": kind, "relatedSpdxElement": b} for a, kind, b in relations
         ],
     }
+
+
+def _uuid(text):
+    """A UUID that is made from a text (RFC 9562, 5.8), because only the content may decide it."""
+    bits = int(sha256(text.encode())[:32], 16)
+    return uuid.UUID(int=bits & ~(0xF << 76) & ~(3 << 62) | 8 << 76 | 2 << 62)
 
 
 def _created():
