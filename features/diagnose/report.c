@@ -34,7 +34,7 @@ static const struct text texts[DIAGNOSE_REASONS] = {
 	},
 	[DIAGNOSE_EXCEPTION_LOOP] = {
 		.what = "takes exceptions within exceptions without end",
-		.advice = "  - the oldest of the last exceptions is the one to look at\n"
+		.advice = "  - the oldest of the last exceptions is the one to look at; epc is where it came from\n"
 			  "  - was its kernel built for this board, CPU and byte order?\n"
 			  "  - do kernel, initrd and device tree overlap in memory?\n",
 	},
@@ -62,12 +62,13 @@ static void print_code_register(struct vm *vm, struct vcpu *v, unsigned n)
 	log_text("\n");
 }
 
-/* The program counter, and the return address where the CPU has a register for it. */
+/* The program counter, and return and exception address where the CPU has registers for them. */
 static void print_place(struct vm *vm, struct vcpu *v)
 {
 	print_code_register(vm, v, 0);
 	for (unsigned n = 1; n < vm->engine->nr_registers; n++) {
-		if (strcmp(vm->engine->registers[n].name, "ra") == 0)
+		const char *name = vm->engine->registers[n].name;
+		if (strcmp(name, "ra") == 0 || strcmp(name, "epc") == 0)
 			print_code_register(vm, v, n);
 	}
 }

@@ -52,12 +52,12 @@ const char *payload_symbol(const struct payload *p, uint64_t address, uint64_t *
 	return address >= 0xffffffff80001000 && address < 0xffffffff80003000 ? "do_something" : NULL;
 }
 
-static const struct engine_register registers[] = { { "pc", 8 }, { "sp", 8 }, { "ra", 8 } };
+static const struct engine_register registers[] = { { "pc", 8 }, { "sp", 8 }, { "ra", 8 }, { "epc", 8 } };
 
 static uint64_t get_register(struct vcpu *v, unsigned n)
 {
 	(void)v;
-	assert_in_range(n, 0, 2);
+	assert_in_range(n, 0, 3);
 	return n == 0 ? guest.pc : 0xffffffff80002020;
 }
 
@@ -81,7 +81,7 @@ static bool seen_user_mode(struct vcpu *v)
 
 static const struct engine engine = {
 	.registers = registers,
-	.nr_registers = 3,
+	.nr_registers = 4,
 	.get_register = get_register,
 	.print_state = print_state,
 	.nested_exceptions = nested_exceptions,
@@ -336,6 +336,8 @@ static void test_report(void **state)
 	assert_true(strncmp(fake_log, "held back\n", 10) == 0);
 	assert_in_log("pc  0xffffffff80001010 (do_something+0x10)\n");
 	assert_in_log("ra  0xffffffff80002020 (do_something+0x20)\n");
+	assert_in_log("epc 0xffffffff80002020 (do_something+0x20)\n");
+	assert_null(strstr(fake_log, "sp  0x"));
 	assert_in_log("the system state\n");
 	assert_in_log("read  4 bytes at 0x1234");
 	assert_in_log(" bytes printed, 1 accesses to addresses with no device\n");
