@@ -114,7 +114,7 @@ PREFIX_MAP := -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(O)=./build \
 	-ffile-prefix-map=$(LIBC_DIR)=picolibc
 # $(call base-cflags,COMPILER). The C library comes first, because its inttypes.h needs its own
 # stdint.h and a freestanding compiler brings another.
-base-cflags = -std=gnu11 -O2 -g -ffreestanding -fno-pic -mno-red-zone -fno-stack-protector \
+base-cflags = -std=gnu11 -O2 -g -ffreestanding -fbuiltin -fno-pic -mno-red-zone -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -ffunction-sections -fdata-sections \
 	-nostdinc -isystem $(LIBC_DIR)/include -isystem $(shell $(1) -print-file-name=include) \
 	$(PREFIX_MAP) $(WARNINGS)
@@ -151,7 +151,7 @@ $(foreach f,$(FEATURES),$(if $(objs-$(f)),,$(error Feature $(f): its feature.mk 
 
 # Payload, manifest and SBOM; sets PAYLOAD_OBJS.
 ifneq ($(PAYLOAD),none)
--include images/images.mk
+include images/images.mk
 else
 PAYLOAD_OBJS := $(O)/tests/functional/empty_payload.o
 endif
@@ -212,7 +212,7 @@ $(O)/husk.debug: $(OBJS) $(link-script) $(LIBC) $(STAMPS)/link
 $(O)/husk: $(O)/husk.debug
 	$(Q)objcopy --strip-debug $< $@
 
-.PHONY: all core-digest features size run iso
+.PHONY: all core-digest features size manifest run iso
 all: $(O)/husk
 core-digest: $(O)/core/digest
 	@cat $<
@@ -221,6 +221,10 @@ features: $(O)/husk
 	@$(call report,features)
 size: $(O)/husk
 	@$(call report,size)
+# Its prerequisite is in images.mk.
+manifest:
+	$(if $(filter none,$(PAYLOAD)),$(error An image without a payload has no manifest))
+	@cat $(O)/husk.json
 
 # --- running it
 
@@ -258,7 +262,7 @@ Build
   iso                 a GRUB ISO for BIOS and UEFI, $(O)/husk.iso (host pc)
   features            features in the image: bytes, purpose; digest of the core
   size                bytes of core, features, C library and payload
-  manifest            inputs with versions and hashes: manifest.json, sbom.spdx.json
+  manifest            inputs with versions and hashes: husk.json, husk.spdx.json
   clean distclean     remove what was built; distclean: the configuration too
 
 Test
@@ -285,7 +289,7 @@ help:
 	@:
 clean:
 	rm -rf $(addprefix $(O)/,arch bench check core features gen images lint payload tests .stamp .packages \
-		.packages-check husk husk.debug husk.map husk.iso manifest.json sbom.spdx.json)
+		.packages-check husk husk.debug husk.map husk.iso husk.json husk.spdx.json)
 distclean: clean
 	rm -f $(addprefix $(O)/,.config .config.old defconfig)
 	@rmdir $(O) 2>/dev/null || true
