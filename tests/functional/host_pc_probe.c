@@ -145,7 +145,7 @@ static void allocate(const char *argument)
 	if (odd == NULL || ((uint64_t)odd & 4095) != 0 || !is_zero(odd, 8192))
 		log_text("bad small piece %p\n", (void *)odd);
 	while ((p = plat_pages_alloc(step, 4096)) != NULL) {
-		if (((uint64_t)p & (2 * MIB - 1)) != 0 || !is_zero(p, step))
+		if (((uint64_t)p & (step < 2 * MIB ? 4095 : 2 * MIB - 1)) != 0 || !is_zero(p, step))
 			log_text("bad piece %p\n", (void *)p);
 		memset(p, 0xff, step);
 		p[0] = (uint64_t)last;

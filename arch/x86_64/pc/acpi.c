@@ -38,15 +38,19 @@ static bool sum_is_zero(const uint8_t *p, size_t size)
 
 static bool table_open(phys_view *view, uint64_t pa, struct table *t)
 {
+	uint32_t length;
+
 	t->bytes = view(pa, HEADER_SIZE);
 	if (t->bytes == NULL) {
 		log_warn("ACPI: a table at 0x%llx is out of reach", (unsigned long long)pa);
 		return false;
 	}
 	t->length = HEADER_SIZE;
-	t->length = (uint32_t)field(t, 4, 4);
-	if (t->length < HEADER_SIZE || t->length > MAX_TABLE_SIZE || view(pa, t->length) == NULL) {
-		log_warn("ACPI: the table at 0x%llx has a bad length, %u", (unsigned long long)pa, (unsigned)t->length);
+	length = (uint32_t)field(t, 4, 4);
+	t->bytes = length >= HEADER_SIZE && length <= MAX_TABLE_SIZE ? view(pa, length) : NULL;
+	t->length = length;
+	if (t->bytes == NULL) {
+		log_warn("ACPI: the table at 0x%llx has a bad length, %u", (unsigned long long)pa, (unsigned)length);
 		return false;
 	}
 	if (!sum_is_zero(t->bytes, t->length)) {

@@ -23,6 +23,7 @@
 #define PTE_TABLE     0x03 /* present, writable */
 #define PTE_LARGE     0x83 /* present, writable, 2 MiB */
 #define COM1          0x3f8
+#define DEBUG_EXIT     0xf4 /* see power.c */
 #define CPUID_EXTENDED 0x80000001
 #define BOOT_STACK_TOP (trap_stack_area + BOOT_PAGE + BOOT_STACK)
 
@@ -111,7 +112,9 @@ no_long_mode:
 	mov $COM1, %dx
 	out %al, %dx
 	jmp 3b
-4:	hlt
+4:	mov $1, %al /* HUSK_EXIT_HOST */
+	out %al, $DEBUG_EXIT
+	hlt
 	jmp 4b
 
 no_long_mode_text:
