@@ -56,16 +56,23 @@ void console_init(struct console *c, struct vm *vm);
 /** Adds a guest port; the first one gets the input. Returns 0 or -ENOSPC. */
 int console_attach(struct console *c, struct console_port *port);
 
-/** Makes `port` the monitor that Ctrl-A c switches to. */
+/**
+ * Makes `port` the monitor that Ctrl-A c switches to. It has to have room always: it runs inside console_poll(), and
+ * input that it has no room for is dropped.
+ */
 void console_attach_monitor(struct console *c, struct console_port *port);
 
-/** Output of a guest port. */
+/** Output of a guest port, in focus or not; shown while the monitor is active, too. */
 void console_output(struct console_port *port, const uint8_t *data, size_t size);
 
-/** Takes input from the host, handles escapes, gives the rest to the port in focus. Called by the run loop. */
+/**
+ * Takes input from the host, handles escapes, gives the rest to the port in focus. Called by the run loop. Nothing is
+ * lost: input that the port has no room for is queued, and once the queue is full the host's is left where it is,
+ * escapes included, until the port takes some.
+ */
 void console_poll(struct console *c);
 
-/** A port says that it has room again. */
+/** A port says that it has room again; what waits is given to it at once. May be called from within input(). */
 void console_room(struct console_port *port);
 
 /** Makes the guest ports hand over what they hold back: before the run ends, and before a report. */

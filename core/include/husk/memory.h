@@ -25,7 +25,7 @@ struct ram_region {
 	uint8_t *is_code; /**< one byte a page: non-zero if an engine caches code from it */
 };
 
-/** Called before bytes of a page marked as code are overwritten by anybody. */
+/** Called before bytes of a page marked as code are overwritten by anybody, once for each page; may change marks. */
 typedef void memory_code_written(void *ctx, uint64_t gpa, uint64_t size);
 
 /** The map of one VM. */
@@ -36,13 +36,19 @@ struct memory {
 	void *code_ctx;
 };
 
-/** Adds zeroed RAM. Returns 0, -EINVAL (not page aligned, wraps), -EEXIST (overlap), -ENOSPC or -ENOMEM. */
+/**
+ * Adds zeroed RAM. Returns 0, -EINVAL (empty, not page aligned, or reaches the last page of the address space),
+ * -EEXIST (overlap), -ENOSPC, or -ENOMEM after logging one line.
+ */
 int memory_add_ram(struct memory *m, uint64_t gpa, uint64_t size);
 
 /** Host address of `size` bytes at gpa if they all lie in one RAM region, else NULL. Writes must be announced. */
 void *memory_borrow(const struct memory *m, uint64_t gpa, uint64_t size);
 
-/** Copies from guest RAM. Returns 0, or -EFAULT and copies nothing. */
+/**
+ * Copies from guest RAM. Returns 0, or -EFAULT and copies nothing. This and the two below take any range, also one
+ * that crosses regions that touch; an empty one always succeeds.
+ */
 int memory_read(const struct memory *m, uint64_t gpa, void *buf, uint64_t size);
 
 /** Copies into guest RAM and announces the write. Returns 0, or -EFAULT and copies nothing. */

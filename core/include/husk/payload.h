@@ -49,7 +49,8 @@ struct payload_elf_want {
 };
 
 /**
- * Loads the PT_LOAD segments of a 64-bit ELF into guest RAM and zeroes their bss.
+ * Loads the PT_LOAD segments of a 64-bit executable ELF into guest RAM and zeroes their bss; the entry has to be the
+ * virtual or the physical address of a byte of one of them. RAM may be changed even if it fails.
  * Returns 0, -ENOEXEC (not the ELF wanted), -EBADMSG (truncated or inconsistent)
  * or -ENOMEM (outside guest RAM), after logging one line that names the part.
  */
@@ -62,7 +63,8 @@ int payload_place(struct vm *vm, const struct payload_part *part);
 /**
  * Nearest function symbol at or below `address` in an ELF kernel's symbol table.
  * Returns its name (inside the payload, constant) and sets *offset, or NULL if
- * there is no table or no symbol.
+ * there is no table or no symbol in the section that holds the address. Reads the
+ * whole table: for reports, not for every instruction.
  */
 const char *payload_symbol(const struct payload *p, uint64_t address, uint64_t *offset);
 

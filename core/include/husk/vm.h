@@ -44,7 +44,8 @@ struct vm {
 	uint64_t started_ns; /**< plat_time_ns() of the last start */
 	/**
 	 * All vCPUs wait and nothing can wake them. Set by a tool that wants to judge it; it calls
-	 * vm_request(). NULL: the run ends as a power-off.
+	 * vm_request(), or leaves the guest halted for its user to look around: called again whenever a timer or
+	 * input made the vCPU look and nothing changed. NULL: the run ends as a power-off.
 	 */
 	void (*halted)(struct vm *vm, struct vcpu *v);
 	void *halted_ctx; /**< the tool's own state, for halted() */
@@ -52,7 +53,7 @@ struct vm {
 
 /**
  * Makes a VM from the image's parameters, payload and features. Returns 0 or a negative errno after
- * logging one line; *out is then not set.
+ * logging the reason; *out is then not set.
  */
 int vm_create(const struct params *params, const struct payload *payload, struct vm **out);
 
