@@ -116,7 +116,7 @@ PREFIX_MAP := -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(O)=./build \
 # stdint.h and a freestanding compiler brings another.
 base-cflags = -std=gnu11 -O2 -g -ffreestanding -fbuiltin -fno-pic -mno-red-zone -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -ffunction-sections -fdata-sections \
-	-nostdinc -isystem $(LIBC_DIR)/include -isystem $(shell $(1) -print-file-name=include) \
+	-nostdinc -isystem $(LIBC_DIR)/include -isystem $(shell $(1) -print-file-name=include 2>/dev/null) \
 	$(PREFIX_MAP) $(WARNINGS)
 
 # Files that hold a text, $(stamp-NAME), written only if it changes: what depends on
