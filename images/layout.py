@@ -6,6 +6,7 @@ A board says in features/machine-NAME/board.json, addresses as hexadecimal strin
   ram               ranges {base, max_size} that RAM_MB fills in this order
   reserved          ranges [start, end, what] that the board itself fills before the kernel starts
   initrd.preferred  where the initial RAM disk goes if nothing is in the way
+  initrd.headroom   RAM that must be free behind it; a kernel drops an initial RAM disk above the RAM it uses
   dtb               gpa and max_size of the device tree
   dts               its source, in the same folder
   cmdline           "bootargs": in the device tree; "part": the machine passes it
@@ -52,6 +53,7 @@ class Board:
         self.ram = [(int(r["base"], 16), int(r["max_size"], 16)) for r in values["ram"]]
         self.reserved = [Range(int(start, 16), int(end, 16), what) for start, end, what in values["reserved"]]
         self.initrd = int(values["initrd"]["preferred"], 16)
+        self.initrd_headroom = int(values["initrd"]["headroom"], 16)
         self.dtb, self.dtb_max = int(values["dtb"]["gpa"], 16), int(values["dtb"]["max_size"], 16)
         self.dts = values["dts"]
         self.cmdline_in_tree = values["cmdline"] == "bootargs"
@@ -198,7 +200,7 @@ def _try(board, ram_mb, kernel, initrd):
     if dtb is None or not initrd:
         return Placement(dtb, None) if dtb is not None else None
     busy.append(Range(dtb, dtb + board.dtb_max, ""))
-    at = initrd.at if initrd.at is not None else _find(ram, busy, board.initrd, initrd.size)
+    at = initrd.at if initrd.at is not None else _find(ram, busy, board.initrd, initrd.size + board.initrd_headroom)
     return Placement(dtb, at) if at is not None else None
 
 

@@ -58,16 +58,19 @@ size_t bootmem_free_blocks(const struct memory *m, const struct mips_boot_range 
 	return count;
 }
 
-uint64_t bootmem_usable(const struct bootmem_block *blocks, size_t count, uint64_t gpa)
+struct bootmem_usable bootmem_usable(const struct bootmem_block *blocks, size_t count, uint64_t gpa)
 {
-	uint64_t usable = 0;
+	struct bootmem_usable usable = { 0 };
 
 	for (size_t i = 0; i < count; i++) {
 		uint64_t start = blocks[i].start > gpa ? blocks[i].start : round_up(gpa);
 		uint64_t end = blocks[i].start + blocks[i].size;
+		uint64_t bytes = start < end ? (end - start) / BOOTMEM_PIECE * BOOTMEM_PIECE : 0;
 
-		if (start < end)
-			usable += (end - start) / BOOTMEM_PIECE * BOOTMEM_PIECE;
+		if (bytes == 0)
+			continue;
+		usable.bytes += bytes;
+		usable.end = start + bytes;
 	}
 	return usable;
 }

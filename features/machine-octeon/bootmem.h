@@ -32,8 +32,13 @@ struct bootmem_block {
 size_t bootmem_free_blocks(const struct memory *m, const struct mips_boot_range *reserved, size_t nr_reserved,
 			   struct bootmem_block *blocks, size_t max);
 
-/** Bytes that a kernel can take at or above gpa in whole pieces. */
-uint64_t bootmem_usable(const struct bootmem_block *blocks, size_t count, uint64_t gpa);
+/** What a kernel can take at or above gpa in whole pieces. */
+struct bootmem_usable {
+	uint64_t bytes;
+	uint64_t end; /**< of the last piece; 0 if there is none */
+};
+
+struct bootmem_usable bootmem_usable(const struct bootmem_block *blocks, size_t count, uint64_t gpa);
 
 /** Writes the list into guest RAM. Returns 0 or -EFAULT. */
 int bootmem_write_list(struct memory *m, const struct bootmem_block *blocks, size_t count, bool big_endian);

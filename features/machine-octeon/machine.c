@@ -184,23 +184,38 @@ static struct mips_boot_range kaslr_range(const struct mips_boot *boot)
 	return range;
 }
 
-/** Says how much RAM would do if the guest is left with too little of it. */
-static int check_ram(const struct vm *vm, const struct mips_boot_range *kaslr, uint64_t usable)
+/** A kernel that may move itself must find RAM wherever it goes. */
+static int check_kaslr(const struct vm *vm, const struct mips_boot_range *kaslr)
 {
 	const struct ram_region *low = &vm->memory.ram[0];
 
-	if (kaslr->end > low->gpa + low->size) {
-		log_error(
-			"the kernel may move itself up to 0x%llx, beyond %llu MiB of RAM: set RAM_MB to at least %llu, "
-			"or add nokaslr to the command line",
-			(unsigned long long)kaslr->end, (unsigned long long)vm->params->ram_bytes >> 20,
-			(unsigned long long)(kaslr->end + BOOTMEM_ALIGN + BOOTMEM_PIECE) >> 20);
-		return -ENOMEM;
-	}
-	if (usable < BOOTMEM_PIECE) {
+	if (kaslr->end <= low->gpa + low->size)
+		return 0;
+	log_error("the kernel may move itself up to 0x%llx, beyond %llu MiB of RAM: set RAM_MB to at least %llu, "
+		  "or add nokaslr to the command line",
+		  (unsigned long long)kaslr->end, (unsigned long long)vm->params->ram_bytes >> 20,
+		  (unsigned long long)(kaslr->end + BOOTMEM_ALIGN - 1 + BOOTMEM_PIECE) >> 20);
+	return -ENOMEM;
+}
+
+/**
+ * The guest needs some RAM, and a kernel drops an initrd that ends above the memory it took from the list;
+ * it takes whole pieces only and never below itself.
+ */
+static int check_usable(const struct vm *vm, const struct mips_boot *boot, const struct bootmem_usable *usable)
+{
+	uint64_t end = boot->initrd != NULL ? boot->initrd->gpa + boot->initrd->size : 0;
+
+	if (usable->bytes == 0) {
 		log_error("%llu MiB of RAM leave nothing for the guest beside kernel and initrd: raise RAM_MB",
 			  (unsigned long long)vm->params->ram_bytes >> 20);
 		return -ENOMEM;
+	}
+	if (end > usable->end) {
+		log_error(
+			"the initrd ends at 0x%llx, the kernel finds RAM up to 0x%llx: place it lower or raise RAM_MB",
+			(unsigned long long)end, (unsigned long long)usable->end);
+		return -EBADMSG;
 	}
 	return 0;
 }
@@ -223,9 +238,12 @@ static int write_boot_data(struct vm *vm, const struct mips_boot *boot)
 	if (err < 0)
 		return err;
 	size_t count = bootmem_free_blocks(&vm->memory, reserved, nr_reserved, blocks, BOOTMEM_MAX_BLOCKS);
-	uint64_t floor = kaslr.end > kaslr.start ? kaslr.end : boot->kernel.gpa_high;
+	const struct bootmem_usable usable =
+		bootmem_usable(blocks, count, kaslr.end > kaslr.start ? kaslr.end : boot->kernel.gpa_high);
 
-	err = check_ram(vm, &kaslr, bootmem_usable(blocks, count, floor));
+	err = check_kaslr(vm, &kaslr);
+	if (err == 0)
+		err = check_usable(vm, boot, &usable);
 	if (err == 0)
 		err = bootmem_write_list(&vm->memory, blocks, count, octeon_cpu.big_endian);
 	if (err < 0)

@@ -324,7 +324,8 @@ static void list_of_256_as_verified(void **state)
 	assert_int_equal(blocks[1].size, 0x8000000 - 0x4500000);
 	assert_int_equal(blocks[2].start, 0x8200000);
 	assert_int_equal(blocks[2].size, 0x10000000 - 0x8200000);
-	assert_int_equal(bootmem_usable(blocks, 3, 0x44f38b0), 0x3800000 + 0x7c00000);
+	assert_int_equal(bootmem_usable(blocks, 3, 0x44f38b0).bytes, 0x3800000 + 0x7c00000);
+	assert_int_equal(bootmem_usable(blocks, 3, 0x44f38b0).end, 0x8200000 + 0x7c00000);
 }
 
 static void lists_of_all_sizes(void **state)
@@ -353,7 +354,8 @@ static void list_of_64_without_kaslr(void **state)
 	assert_int_equal(check_list(reserved, 4, blocks), 2);
 	assert_int_equal(blocks[1].start, 0x2300000);
 	assert_int_equal(blocks[1].size, 0x3d00000 - 0x2300000);
-	assert_int_equal(bootmem_usable(blocks, 2, 0x22f38b0), 0x1800000);
+	assert_int_equal(bootmem_usable(blocks, 2, 0x22f38b0).bytes, 0x1800000);
+	assert_int_equal(bootmem_usable(blocks, 2, 0x22f38b0).end, 0x3b00000);
 }
 
 static void high_memory_is_one_block(void **state)
@@ -375,7 +377,8 @@ static void everything_reserved_leaves_nothing(void **state)
 	(void)state;
 	regions(256);
 	assert_int_equal(bootmem_free_blocks(&memory, &all, 1, blocks, BOOTMEM_MAX_BLOCKS), 0);
-	assert_int_equal(bootmem_usable(blocks, 0, 0), 0);
+	assert_int_equal(bootmem_usable(blocks, 0, 0).bytes, 0);
+	assert_int_equal(bootmem_usable(blocks, 0, 0).end, 0);
 }
 
 static void the_array_is_bounded(void **state)
