@@ -156,7 +156,20 @@ class Runner:
         log = self.logs / "core-digest.log"
         log.write_text("\n".join(f"{digest} {name}" for name, digest in digests.items()) + "\n")
         same = len(set(digests.values())) == 1 and "none" not in digests.values()
+        outside = self.core_dependencies()
+        log_outside = self.logs / "core-dependencies.log"
+        log_outside.write_text("\n".join(outside) + "\n")
+        self.report("core: uses its own headers only", Count(not outside, bool(outside)), log_outside)
         self.report("core: digest " + " ".join(sorted(set(digests.values()))), Count(same, not same), log)
+
+    def core_dependencies(self):
+        """Files of the tree outside of core/ that a core object was made from."""
+        outside = []
+        for path in sorted((self.work / "core").glob("*/core/*.d")):
+            words = path.read_text().replace("\\\n", " ").split()
+            sources = {os.path.normpath(word) for word in words if not word.endswith(":")}
+            outside += [f"{path.name}: {name}" for name in sorted(sources) if not name.startswith("core/")]
+        return outside
 
     def randconfig(self):
         """Random configurations build and link, in one folder, one after the other."""
