@@ -140,6 +140,10 @@ class Runner:
         for goal in ("gcc", "clang", "format", "cppcheck", "headers", "files"):
             if self.wanted(goal):
                 self.run(f"lint: {goal}", self.make(self.out, "lint-" + goal))
+        for name in ("linux_octeon", "pc_virt"):
+            if self.wanted("clang links"):
+                self.run(f"lint: clang links {name}",
+                         self.make(self.work / "clang", "CC=clang", "PAYLOAD=none", f"{name}_defconfig", "all"))
 
     def kconfig(self):
         """Both Kconfig readers agree."""
