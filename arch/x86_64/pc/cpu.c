@@ -23,6 +23,7 @@ static uint32_t *console_attention;
 void cpu_init(void)
 {
 	uint64_t cr4 = read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT;
+	const uint32_t mxcsr = 0x1f80;
 	struct cpuid extended = { 0 };
 
 	if (cpuid(0, 0).eax >= 7)
@@ -34,6 +35,8 @@ void cpu_init(void)
 	if ((extended.ecx & CPUID7_ECX_UMIP) != 0)
 		cr4 |= CR4_UMIP;
 	write_cr4(cr4);
+	/* Whatever the firmware left: all exceptions masked, round to nearest. */
+	__asm__ volatile("fninit; ldmxcsr %0" : : "m"(mxcsr));
 	wrmsr(MSR_GS_BASE, (uint64_t)&boot_cpu);
 }
 

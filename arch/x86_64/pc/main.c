@@ -90,11 +90,9 @@ static int attach(struct vm *vm)
 	(void)vm;
 	log_debug("pc: booted by %s, %llu MiB free, %u CPUs, ACPI %s", boot.protocol,
 		  (unsigned long long)(plat_pages_free() >> 20), acpi.nr_cpus, acpi.has_s5 ? "with S5" : "without S5");
-	log_debug("pc: TSC %llu kHz by %s, %s timer %llu kHz", (unsigned long long)(c.tsc_hz / 1000), c.source,
-		  c.timer_hz == 0 ? "TSC-deadline"
-		  : apic_is_x2()  ? "x2APIC"
-				  : "APIC",
-		  (unsigned long long)(c.timer_hz / 1000));
+	log_debug("pc: TSC %llu kHz by %s, %sAPIC timer %s %llu kHz", (unsigned long long)(c.tsc_hz / 1000), c.source,
+		  apic_is_x2() ? "x2" : "", c.timer_hz == 0 ? "in TSC-deadline mode," : "at",
+		  (unsigned long long)((c.timer_hz == 0 ? c.tsc_hz : c.timer_hz) / 1000));
 	log_debug("pc: COM1 interrupt by %s", console_route);
 	return 0;
 }

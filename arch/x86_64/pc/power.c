@@ -84,6 +84,8 @@ _Noreturn void plat_exit(enum husk_exit status)
 	static const char halted[] = "husk: halted\n";
 
 	irq_disable();
+	if (serial_overruns() != 0)
+		log_warn("COM1 lost input %llu times", (unsigned long long)serial_overruns());
 	serial_drain();
 	if (status != HUSK_EXIT_OK)
 		out8(DEBUG_EXIT, (uint8_t)status);
