@@ -22,7 +22,7 @@ from files import InputError, read
 
 PAGE = 0x1000
 MIB = 1 << 20
-#: RAM that a kernel needs to start init beside itself and the initial RAM disk
+#: RAM that a kernel needs beside itself and the initial RAM disk to start init: Debian's boot with 20 MiB, not with 12
 WORKING_SET = 24 * MIB
 #: the kernel copies itself to a multiple of this
 KASLR_ALIGN = 0x10000
@@ -187,8 +187,9 @@ def _try(board, ram_mb, kernel, initrd):
     """The Placement with that much RAM, or None if something does not fit."""
     ram = board.ram_ranges(ram_mb * MIB)
     busy = [*kernel, *board.reserved]
-    # Linux on Octeon takes no memory below the end of the kernel, so only what is above counts.
-    left = ram_mb * MIB - max(r.end for r in kernel) - (initrd.size if initrd else 0)
+    # Linux on Octeon takes no memory below the end of the kernel, so only what is above counts. The initial RAM
+    # disk is there twice while it is unpacked.
+    left = ram_mb * MIB - max(r.end for r in kernel) - (2 * initrd.size if initrd else 0)
     if left < WORKING_SET or not all(_inside(r, ram) for r in kernel):
         return None
     if initrd and initrd.at is not None:
