@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Arithmetic in formats S and D. Each frequent operation has a function with a quick
- * path: register model FR=1, round to nearest, no FS, numbers as result, nothing
- * raised but perhaps Inexact without a trap. Everything else is any_arithmetic().
+ * Arithmetic in formats S and D with every setting. quick.c has faster functions for
+ * the usual case of frequent operations, which fall back to fpu_any_arithmetic().
  */
 #include "arch/mips64/guest/fpu/fpu.h"
-#include "arch/mips64/guest/fpu/host_sse.h"
 
 #define IMM(op, is_double) ((op)*2 + (is_double))
 
@@ -45,8 +43,7 @@ static bool is_sign_change(enum fpu_op op)
 	return op == FPU_ABS || op == FPU_NEG;
 }
 
-/** Any operation with any setting: the operation and the format are in i->imm. */
-static const struct mips_insn *any_arithmetic(struct mips_cpu *c, const struct mips_insn *i)
+const struct mips_insn *fpu_any_arithmetic(struct mips_cpu *c, const struct mips_insn *i)
 {
 	enum fpu_op op = (enum fpu_op)(i->imm >> 1);
 	enum fpu_format format = i->imm & 1 ? FPU_D : FPU_S;
@@ -66,112 +63,13 @@ static const struct mips_insn *any_arithmetic(struct mips_cpu *c, const struct m
 	return i + 1;
 }
 
-/** Takes the flags of a quick operation. False: the slow path has to do it again. */
-static inline bool quick_settle(struct mips_cpu *c, uint32_t mxcsr)
-{
-	uint32_t inexact = FPU_INEXACT << FCSR_CAUSE_SHIFT | FPU_INEXACT << FCSR_FLAGS_SHIFT;
-
-	if ((mxcsr & SSE_FLAGS) == 0) {
-		c->fpu.fcsr &= ~FCSR_CAUSE;
-		return true;
-	}
-	sse_idle();
-	if ((mxcsr & SSE_FLAGS) != SSE_PE || (c->fpu.fcsr & FPU_INEXACT << FCSR_ENABLES_SHIFT) != 0)
-		return false;
-	c->fpu.fcsr = (c->fpu.fcsr & ~FCSR_CAUSE) | inexact;
-	return true;
-}
-
-/** Ends a quick operation in format D. */
-static inline const struct mips_insn *finish_double(struct mips_cpu *c, const struct mips_insn *i, double result,
-						    uint32_t mxcsr, uint64_t flip)
-{
-	if (__builtin_expect(!__builtin_isnan(result), 1) && __builtin_expect(quick_settle(c, mxcsr), 1)) {
-		c->fpu.fpr[i->d] = sse_double_bits(result) ^ flip;
-		return i + 1;
-	}
-	sse_idle();
-	return any_arithmetic(c, i);
-}
-
-/** Ends a quick operation in format S. */
-static inline const struct mips_insn *finish_single(struct mips_cpu *c, const struct mips_insn *i, float result,
-						    uint32_t mxcsr, uint32_t flip)
-{
-	if (__builtin_expect(!__builtin_isnan(result), 1) && __builtin_expect(quick_settle(c, mxcsr), 1)) {
-		fpu_write_low(c, i->d, sse_float_bits(result) ^ flip);
-		return i + 1;
-	}
-	sse_idle();
-	return any_arithmetic(c, i);
-}
-
-#define DOUBLE(n) sse_double(c->fpu.fpr[n])
-#define SINGLE(n) sse_float((uint32_t)c->fpu.fpr[n])
-
-/** Quick fs OP ft in both formats, and fs * ft OP fr with the sign flipped or not. */
-#define BINARY(op)                                                                           \
-	static const struct mips_insn *op##_d(struct mips_cpu *c, const struct mips_insn *i) \
-	{                                                                                    \
-		if (!fpu_fast(c))                                                            \
-			return any_arithmetic(c, i);                                         \
-		uint32_t mxcsr;                                                              \
-		double r = sse_##op##_d_quick(DOUBLE(i->a), DOUBLE(i->b), &mxcsr);           \
-		return finish_double(c, i, r, mxcsr, 0);                                     \
-	}                                                                                    \
-	static const struct mips_insn *op##_s(struct mips_cpu *c, const struct mips_insn *i) \
-	{                                                                                    \
-		if (!fpu_fast(c))                                                            \
-			return any_arithmetic(c, i);                                         \
-		uint32_t mxcsr;                                                              \
-		float r = sse_##op##_s_quick(SINGLE(i->a), SINGLE(i->b), &mxcsr);            \
-		return finish_single(c, i, r, mxcsr, 0);                                     \
-	}
-
-#define MULTIPLY_ADD(name, op, flip_d, flip_s)                                                   \
-	static const struct mips_insn *name##_d(struct mips_cpu *c, const struct mips_insn *i)   \
-	{                                                                                        \
-		if (!fpu_fast(c))                                                                \
-			return any_arithmetic(c, i);                                             \
-		uint32_t mxcsr;                                                                  \
-		double r = sse_##op##_d_quick(DOUBLE(i->a), DOUBLE(i->b), DOUBLE(i->s), &mxcsr); \
-		return finish_double(c, i, r, mxcsr, flip_d);                                    \
-	}                                                                                        \
-	static const struct mips_insn *name##_s(struct mips_cpu *c, const struct mips_insn *i)   \
-	{                                                                                        \
-		if (!fpu_fast(c))                                                                \
-			return any_arithmetic(c, i);                                             \
-		uint32_t mxcsr;                                                                  \
-		float r = sse_##op##_s_quick(SINGLE(i->a), SINGLE(i->b), SINGLE(i->s), &mxcsr);  \
-		return finish_single(c, i, r, mxcsr, flip_s);                                    \
-	}
-
-BINARY(add)
-BINARY(sub)
-BINARY(mul)
-BINARY(div)
-BINARY(sqrt)
-MULTIPLY_ADD(madd, muladd, 0, 0)
-MULTIPLY_ADD(msub, mulsub, 0, 0)
-MULTIPLY_ADD(nmadd, muladd, 0x8000000000000000u, 0x80000000u)
-MULTIPLY_ADD(nmsub, mulsub, 0x8000000000000000u, 0x80000000u)
-
 bool fpu_decode_arith(uint32_t word, bool is_double, struct mips_insn *out)
 {
-	/* By the function field: 0-5 and 7, 21, 22. ft is read by the first four only. */
 	static const struct {
 		uint8_t funct, op;
-		mips_exec *exec[2];
 	} table[] = {
-		{ 0, FPU_ADD, { add_s, add_d } },
-		{ 1, FPU_SUB, { sub_s, sub_d } },
-		{ 2, FPU_MUL, { mul_s, mul_d } },
-		{ 3, FPU_DIV, { div_s, div_d } },
-		{ 4, FPU_SQRT, { sqrt_s, sqrt_d } },
-		{ 5, FPU_ABS, { any_arithmetic, any_arithmetic } },
-		{ 7, FPU_NEG, { any_arithmetic, any_arithmetic } },
-		{ 21, FPU_RECIP, { any_arithmetic, any_arithmetic } },
-		{ 22, FPU_RSQRT, { any_arithmetic, any_arithmetic } },
+		{ 0, FPU_ADD }, { 1, FPU_SUB }, { 2, FPU_MUL },    { 3, FPU_DIV },    { 4, FPU_SQRT },
+		{ 5, FPU_ABS }, { 7, FPU_NEG }, { 21, FPU_RECIP }, { 22, FPU_RSQRT },
 	};
 
 	for (unsigned n = 0; n < sizeof(table) / sizeof(table[0]); n++) {
@@ -180,8 +78,9 @@ bool fpu_decode_arith(uint32_t word, bool is_double, struct mips_insn *out)
 		uint8_t fs = mips_rd(word);
 
 		*out = (struct mips_insn){
-			.exec = table[n].exec[is_double],
+			.exec = fpu_quick_arithmetic(table[n].op, is_double),
 			.a = fs,
+			/* ft is read by the operations that have one only. */
 			.b = table[n].op <= FPU_DIV ? mips_rt(word) : fs,
 			.d = mips_sa(word),
 			.s = fs,
@@ -195,18 +94,12 @@ bool fpu_decode_arith(uint32_t word, bool is_double, struct mips_insn *out)
 bool fpu_decode_multiply_add(uint32_t word, struct mips_insn *out)
 {
 	/* Bits 5:3 of the function field select the operation, bits 2:0 the format. */
-	static mips_exec *const exec[4][2] = {
-		{ madd_s, madd_d },
-		{ msub_s, msub_d },
-		{ nmadd_s, nmadd_d },
-		{ nmsub_s, nmsub_d },
-	};
 	unsigned op = (mips_funct(word) >> 3) - 4, format = mips_funct(word) & 7;
 
 	if (op > 3 || format > FPU_D)
 		return false;
 	*out = (struct mips_insn){
-		.exec = exec[op][format],
+		.exec = fpu_quick_arithmetic((enum fpu_op)(FPU_MADD + op), format == FPU_D),
 		.a = mips_rd(word),
 		.b = mips_rt(word),
 		.d = mips_sa(word),

@@ -53,7 +53,6 @@ static const struct mips_insn *compare_d(struct mips_cpu *c, const struct mips_i
 
 	if (fpu_plain(c) && __builtin_expect(!__builtin_isunordered(a, b), 1))
 		return ordered(c, i, a < b, a == b);
-	sse_idle();
 	return any_comparison(c, i, FPU_D);
 }
 
@@ -63,7 +62,6 @@ static const struct mips_insn *compare_s(struct mips_cpu *c, const struct mips_i
 
 	if (fpu_plain(c) && __builtin_expect(!__builtin_isunordered(a, b), 1))
 		return ordered(c, i, a < b, a == b);
-	sse_idle();
 	return any_comparison(c, i, FPU_S);
 }
 

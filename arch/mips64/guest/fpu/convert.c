@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Conversions between formats. In decoded instructions b is the format of fs, s that
+ * Conversions between formats, with the same kind of quick path as quick.c. In decoded instructions b is the format of fs, s that
  * of fd, imm the rounding mode.
  */
+#include "arch/mips64/guest/fpu/exact.h"
 #include "arch/mips64/guest/fpu/fpu.h"
+#include "arch/mips64/guest/fpu/host_sse.h"
 
 static bool is_integer(enum fpu_format format)
 {
@@ -23,7 +25,78 @@ static uint64_t evaluate(struct fpu_env *e, const struct mips_insn *i, uint64_t 
 	return fpu_resize(e, to == FPU_D, v);
 }
 
-static const struct mips_insn *convert(struct mips_cpu *c, const struct mips_insn *i)
+/** v rounded to an integer, for |v| < 2^62, where an int64_t and a double hold each other's value after rounding. */
+static int64_t round_small(double v, enum fpu_rounding rounding)
+{
+	int64_t nearest, truncated = (int64_t)v;
+
+	switch (rounding) {
+	case FPU_ZERO: return truncated;
+	case FPU_UP: return truncated + ((double)truncated < v);
+	case FPU_DOWN: return truncated - ((double)truncated > v);
+	default: __asm__("cvtsd2siq %1, %0" : "=r"(nearest) : "x"(v)); return nearest;
+	}
+}
+
+static bool quick_to_integer(const struct mips_cpu *c, const struct mips_insn *i, double v, uint64_t *result,
+			     bool *exact)
+{
+	enum fpu_rounding rounding = (enum fpu_rounding)i->imm;
+
+	if (!(v > -0x1p62 && v < 0x1p62))
+		return false;
+	int64_t n = round_small(v, rounding == FPU_BY_FCSR ? (enum fpu_rounding)(c->fpu.fcsr & FCSR_RM) : rounding);
+
+	*exact = (double)n == v;
+	*result = (uint64_t)n;
+	return i->s == FPU_L || n == (int32_t)n;
+}
+
+static bool quick_from_integer(int64_t v, bool to_double, uint64_t *result, bool *exact)
+{
+	double d = (double)v;
+	float s = (float)v;
+
+	*result = to_double ? sse_double_bits(d) : sse_float_bits(s);
+	*exact = v == (int64_t)(to_double ? d : (double)s);
+	return true;
+}
+
+static bool quick_narrow(double v, uint64_t *result, bool *exact)
+{
+	float s = (float)v;
+
+	*result = sse_float_bits(s);
+	*exact = (double)s == v;
+	return fpu_is_ordinary_s(s) || v == 0;
+}
+
+/** The usual case: FR=1, numbers in range, and where rounding is FCSR's, to nearest. False: it is not. */
+static bool quick(const struct mips_cpu *c, const struct mips_insn *i, uint64_t *result, bool *exact)
+{
+	enum fpu_format from = (enum fpu_format)i->b, to = (enum fpu_format)i->s;
+	uint64_t v = c->fpu.fpr[i->a];
+
+	if (is_integer(to))
+		return quick_to_integer(c, i, from == FPU_D ? sse_double(v) : (double)sse_float((uint32_t)v), result,
+					exact);
+	if ((c->fpu.fcsr & FCSR_RM) != FPU_NEAREST)
+		return false;
+	if (from == FPU_W)
+		return quick_from_integer((int32_t)(uint32_t)v, to == FPU_D, result, exact);
+	if (from == FPU_L)
+		return (int64_t)v > INT64_MIN / 2 && (int64_t)v < INT64_MAX / 2 &&
+		       quick_from_integer((int64_t)v, to == FPU_D, result, exact);
+	if (to == FPU_S)
+		return quick_narrow(sse_double(v), result, exact);
+	double wide = (double)sse_float((uint32_t)v);
+
+	*result = sse_double_bits(wide);
+	*exact = true;
+	return !__builtin_isnan(wide);
+}
+
+static const struct mips_insn *any_conversion(struct mips_cpu *c, const struct mips_insn *i)
 {
 	enum fpu_format from = (enum fpu_format)i->b, to = (enum fpu_format)i->s;
 	struct fpu_env e = fpu_env(c);
@@ -38,6 +111,20 @@ static const struct mips_insn *convert(struct mips_cpu *c, const struct mips_ins
 	if (!fpu_settle(c, i, &e))
 		return NULL;
 	fpu_write(c, to, i->d, result);
+	return i + 1;
+}
+
+static const struct mips_insn *convert(struct mips_cpu *c, const struct mips_insn *i)
+{
+	uint64_t result;
+	bool exact;
+
+	if (!fpu_plain(c) || !quick(c, i, &result, &exact) || !fpu_settle_quick(c, exact))
+		return any_conversion(c, i);
+	if (i->s == FPU_S || i->s == FPU_W)
+		fpu_write_low(c, i->d, (uint32_t)result);
+	else
+		c->fpu.fpr[i->d] = result;
 	return i + 1;
 }
 

@@ -7,4 +7,5 @@ objs-mips-fpu := \
 	arch/mips64/guest/fpu/convert.o \
 	arch/mips64/guest/fpu/decode.o \
 	arch/mips64/guest/fpu/move.o \
-	arch/mips64/guest/fpu/number.o
+	arch/mips64/guest/fpu/number.o \
+	arch/mips64/guest/fpu/quick.o

@@ -104,10 +104,10 @@ static inline bool fpu_plain(const struct mips_cpu *c)
 	return __builtin_expect((c->cp0.status & (STATUS_CU1 | STATUS_FR)) == (STATUS_CU1 | STATUS_FR), 1);
 }
 
-/** True if also host arithmetic with its default rounding is what the guest wants. */
-static inline bool fpu_fast(const struct mips_cpu *c)
+/** True if also C arithmetic, which rounds to nearest, rounds as the guest wants. */
+static inline bool fpu_quick(const struct mips_cpu *c)
 {
-	return fpu_plain(c) && __builtin_expect((c->fpu.fcsr & (FCSR_FS | FCSR_RM)) == 0, 1);
+	return fpu_plain(c) && __builtin_expect((c->fpu.fcsr & FCSR_RM) == FPU_NEAREST, 1);
 }
 
 /** True if all registers in the union `regs` of numbers can hold `format` in the present register model. */
@@ -173,6 +173,12 @@ static inline uint8_t fpu_cc_bit(unsigned cc)
  * taken and Flags unchanged, if one of these is enabled; else adds them to Flags.
  */
 bool fpu_settle(struct mips_cpu *c, const struct mips_insn *i, const struct fpu_env *e);
+
+/** Any operation with any setting: the operation and the format are in i->imm. */
+mips_exec fpu_any_arithmetic;
+
+/** The exec function of an operation: a quick one that falls back to fpu_any_arithmetic(), or the latter. */
+mips_exec *fpu_quick_arithmetic(enum fpu_op op, bool is_double);
 
 /* number.c: IEEE arithmetic on bit patterns of format S (is_double false, in the low 32 bits) or D. */
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SSE2 as the arithmetic behind the FPU. Between instructions MXCSR is always
- * SSE_IDLE: nearest, all exceptions masked, no flag set but perhaps DE, which
- * nobody looks at. Each operation and its access to MXCSR is one asm
- * statement, because compilers move arithmetic across changes of MXCSR.
+ * SSE2 as the arithmetic behind the FPU. Between instructions MXCSR rounds to nearest
+ * and masks all exceptions, so that plain C arithmetic does the same; its flags are
+ * anything. Where mode or flags matter, the operation and its accesses to MXCSR are
+ * one asm statement, because compilers move arithmetic across changes of MXCSR.
  * SSE finds tininess after rounding, as MIPS does; both raise Underflow only if
  * the result is also inexact.
  */
@@ -24,7 +24,7 @@
 #define SSE_FLAGS (SSE_IE | SSE_ZE | SSE_OE | SSE_UE | SSE_PE)
 #define SSE_IDLE  0x1f80u
 
-/** Makes MXCSR what it has to be between instructions. */
+/** Makes MXCSR what it has to be between instructions, whoever used it before. */
 static inline void sse_idle(void)
 {
 	uint32_t idle = SSE_IDLE;
@@ -46,23 +46,15 @@ static inline unsigned sse_exceptions(uint32_t mxcsr)
 	       ((mxcsr & SSE_IE) != 0 ? FPU_INVALID : 0u);
 }
 
-/**
- * sse_NAME(to, from, &mxcsr) runs INSN in the mode given in mxcsr, sets mxcsr to what it left, and restores MXCSR.
- * sse_NAME_quick() runs it in the idle mode and leaves its flags: who finds some calls sse_idle().
- */
-#define SSE_OPERATION(name, type, insn)                                                              \
-	static inline type sse_##name(type to, type from, uint32_t *mxcsr)                           \
-	{                                                                                            \
-		const uint32_t idle = SSE_IDLE;                                                      \
-		__asm__ volatile("ldmxcsr %1\n\t" insn " %2, %0\n\tstmxcsr %1\n\tldmxcsr %3"         \
-				 : "+x"(to), "+m"(*mxcsr)                                            \
-				 : "x"(from), "m"(idle));                                            \
-		return to;                                                                           \
-	}                                                                                            \
-	static inline type sse_##name##_quick(type to, type from, uint32_t *mxcsr)                   \
-	{                                                                                            \
-		__asm__ volatile(insn " %2, %0\n\tstmxcsr %1" : "+x"(to), "=m"(*mxcsr) : "x"(from)); \
-		return to;                                                                           \
+/** sse_NAME(to, from, &mxcsr) runs INSN in the mode given in mxcsr, sets mxcsr to what it left, and restores MXCSR. */
+#define SSE_OPERATION(name, type, insn)                                                      \
+	static inline type sse_##name(type to, type from, uint32_t *mxcsr)                   \
+	{                                                                                    \
+		const uint32_t idle = SSE_IDLE;                                              \
+		__asm__ volatile("ldmxcsr %1\n\t" insn " %2, %0\n\tstmxcsr %1\n\tldmxcsr %3" \
+				 : "+x"(to), "+m"(*mxcsr)                                    \
+				 : "x"(from), "m"(idle));                                    \
+		return to;                                                                   \
 	}
 
 SSE_OPERATION(add_d, double, "addsd")
@@ -75,21 +67,6 @@ SSE_OPERATION(sub_s, float, "subss")
 SSE_OPERATION(mul_s, float, "mulss")
 SSE_OPERATION(div_s, float, "divss")
 SSE_OPERATION(sqrt_s, float, "sqrtss")
-
-/** Two operations in a row with one look at the flags: a product and a sum or difference. */
-#define SSE_MULTIPLY_ADD(name, type, mul, add)                                              \
-	static inline type sse_##name##_quick(type a, type b, type addend, uint32_t *mxcsr) \
-	{                                                                                   \
-		__asm__ volatile(mul " %2, %0\n\t" add " %3, %0\n\tstmxcsr %1"              \
-				 : "+&x"(a), "=m"(*mxcsr)                                   \
-				 : "x"(b), "x"(addend));                                    \
-		return a;                                                                   \
-	}
-
-SSE_MULTIPLY_ADD(muladd_d, double, "mulsd", "addsd")
-SSE_MULTIPLY_ADD(mulsub_d, double, "mulsd", "subsd")
-SSE_MULTIPLY_ADD(muladd_s, float, "mulss", "addss")
-SSE_MULTIPLY_ADD(mulsub_s, float, "mulss", "subss")
 
 /** A conversion INSN from register class FROM to class TO, in the mode given in mxcsr. */
 #define SSE_CONVERSION(name, to_type, to_class, from_type, from_class, insn)                 \
