@@ -711,7 +711,7 @@ def test_initramfs_boots_to_a_shell_with_job_control(guest):
     guest.expect("Stopped")
     guest.expect_exact(PROMPT)
     assert "Stopped" in say(guest, "jobs")
-    say(guest, "kill %%")
+    say(guest, "kill -9 %%; wait")
     guest.sendline("exit")
     guest.expect_exact("built-in shell", timeout=20)
     guest.expect_exact(PROMPT)
