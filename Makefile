@@ -273,6 +273,7 @@ Test
   check-core          one digest of the core over all configurations
   check-randconfig    ten random configurations build and link (SEED=n, N=count)
   check-repro         two builds in different folders give the same bytes
+  check-fuzz          hostile input to everything that parses any (N=runs)
   check-differential  guest instructions against a reference emulator (N=count)
   check-functional    boot the images and talk to them; the build itself
   bench               guest instructions per second, time to the prompt

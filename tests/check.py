@@ -20,6 +20,7 @@ from pathlib import Path
 TREE = Path(__file__).resolve().parent.parent
 DEFCONFIGS = sorted(p.name.removesuffix("_defconfig") for p in (TREE / "defconfigs").iterdir())
 RANDCONFIGS = 10
+FUZZ_RUNS = "50000"
 SKIP = 77  # status of a check that cannot run here
 TAIL = 40  # lines of a failed check's log that are shown
 
@@ -103,8 +104,12 @@ class Runner:
         with open(log, "w", encoding="utf-8") as file:
             file.write("$ " + " ".join(map(str, command)) + "\n")
             file.flush()
-            status = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                    cwd=TREE, env=self.env | (env or {}), check=False).returncode
+            try:
+                status = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                                        cwd=TREE, env=self.env | (env or {}), check=False).returncode
+            except OSError as error:  # such as a test program that did not build
+                file.write(f"{error}\n")
+                status = 127
         self.report(label, count(status, log), log, time.monotonic() - start)
         return log
 
@@ -207,6 +212,13 @@ class Runner:
                  {"HUSK_OUT": str(self.work), "HUSK_MAKE": self.args.make,
                   "HUSK_VARIABLES": " ".join(self.args.variable), "N": self.args.count or "",
                   "PYTHONDONTWRITEBYTECODE": "1"})
+
+    def fuzz(self):
+        """Every fuzzer for a while; N= gives more runs."""
+        for source in sorted((TREE / "tests/fuzz").glob("fuzz_*.c")):
+            name = source.stem.removeprefix("fuzz_")
+            if self.wanted(source.stem):
+                self.run(f"fuzz: {name}", ["sh", "tests/fuzz/run.sh", self.work / "fuzz", self.args.count or FUZZ_RUNS, name])
 
     def differential(self):
         """Engines against a reference emulator."""

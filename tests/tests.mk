@@ -2,7 +2,7 @@
 # Tests. `make check` runs everything below by way of tests/check.py, which
 # counts; each check-NAME runs one part of it.
 
-CHECKS := unit lint kconfig core randconfig repro differential functional
+CHECKS := unit lint kconfig core randconfig repro fuzz differential functional
 .PHONY: check $(addprefix check-,$(CHECKS)) lint bench
 
 CHECK = $(PYTHON) tests/check.py --out '$(O)' --make '$(MAKE)' $(if $(N),--count '$(N)') $(if $(T),--only '$(T)') \
