@@ -263,6 +263,7 @@ Build
   features            features in the image: bytes, purpose; digest of the core
   size                bytes of core, features, C library and payload
   manifest            inputs with versions and hashes: husk.json, husk.spdx.json
+  lock                pin the guest's packages: make lock IMAGES_LOCK=FILE
   clean distclean     remove what was built; distclean: the configuration too
 
 Test

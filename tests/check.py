@@ -183,10 +183,14 @@ class Runner:
     def randconfig(self):
         """Random configurations build and link, in one folder, one after the other."""
         seed = int(self.seed(), 0)
-        for number in range(seed, seed + int(self.args.count or RANDCONFIGS)):
+        for number in range(seed, seed + int(self.count(RANDCONFIGS))):
             # KCONFIG_SEED reproduces it: make KCONFIG_SEED=... randconfig all PAYLOAD=none
             self.run(f"randconfig: KCONFIG_SEED={number:#x}",
                      self.make(self.work / "randconfig", f"KCONFIG_SEED={number:#x}", "PAYLOAD=none", "randconfig", "all"))
+
+    def count(self, usual):
+        """How often a random check is repeated; in a run of everything, N= is for the differential tests."""
+        return self.args.count if self.args.count and len(self.args.part) == 1 else usual
 
     def seed(self):
         """Seed of the random configurations: SEED= or a new one."""
@@ -218,7 +222,7 @@ class Runner:
         for source in sorted((TREE / "tests/fuzz").glob("fuzz_*.c")):
             name = source.stem.removeprefix("fuzz_")
             if self.wanted(source.stem):
-                self.run(f"fuzz: {name}", ["sh", "tests/fuzz/run.sh", self.work / "fuzz", self.args.count or FUZZ_RUNS, name])
+                self.run(f"fuzz: {name}", ["sh", "tests/fuzz/run.sh", self.work / "fuzz", self.count(FUZZ_RUNS), name])
 
     def differential(self):
         """Engines against a reference emulator."""
