@@ -42,8 +42,9 @@ static bool quick_to_integer(const struct mips_cpu *c, const struct mips_insn *i
 			     bool *exact)
 {
 	enum fpu_rounding rounding = (enum fpu_rounding)i->imm;
+	const double limit = 4611686018427387904.0; /* 2^62; NaNs are not below it either */
 
-	if (!(v > -0x1p62 && v < 0x1p62))
+	if (!(__builtin_fabs(v) < limit))
 		return false;
 	int64_t n = round_small(v, rounding == FPU_BY_FCSR ? (enum fpu_rounding)(c->fpu.fcsr & FCSR_RM) : rounding);
 

@@ -44,14 +44,18 @@ static bool decode_cop1(uint32_t word, struct mips_insn *out)
 	}
 }
 
-/** Takes every word of COP1 and COP1X, so that reserved ones look at Status.CU1 too. */
+/** Takes every word of COP1, COP1X and MOVCI, so that reserved ones look at Status.CU1 too. */
 static bool decode(const struct mips_cpu *c, uint32_t word, struct mips_insn *out)
 {
 	bool known;
 
 	(void)c;
 	switch (mips_op(word)) {
-	case SPECIAL: return mips_funct(word) == 1 && fpu_decode_movci(word, out);
+	case SPECIAL:
+		if (mips_funct(word) != 1)
+			return false;
+		known = fpu_decode_movci(word, out);
+		break;
 	case COP1: known = decode_cop1(word, out); break;
 	case COP1X: known = fpu_decode_indexed(word, out) || fpu_decode_multiply_add(word, out); break;
 	case LWC1:

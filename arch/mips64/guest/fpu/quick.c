@@ -92,15 +92,21 @@ static inline bool quotient_s(float a, float b, float *result, bool *exact)
 
 static inline bool root_d(double a, double *result, bool *exact)
 {
-	__asm__("sqrtsd %1, %0" : "=x"(*result) : "x"(a));
-	*exact = fpu_equals_product_d(a, *result, *result);
+	double root = a;
+
+	__asm__("sqrtsd %0, %0" : "+x"(root));
+	*result = root;
+	*exact = fpu_equals_product_d(a, root, root);
 	return a > 0 && fpu_is_ordinary_d(a);
 }
 
 static inline bool root_s(float a, float *result, bool *exact)
 {
-	__asm__("sqrtss %1, %0" : "=x"(*result) : "x"(a));
-	*exact = fpu_equals_product_s(a, *result, *result);
+	float root = a;
+
+	__asm__("sqrtss %0, %0" : "+x"(root));
+	*result = root;
+	*exact = fpu_equals_product_s(a, root, root);
 	return a > 0 && fpu_is_ordinary_s(a);
 }
 
