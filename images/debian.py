@@ -110,7 +110,8 @@ def sources_for(suite, files):
 def _run(command, cwd=None):
     """Output of a command; its last error line becomes the text of an InputError."""
     try:
-        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+                              env={**os.environ, "LC_ALL": "C"})  # fmt: skip
     except FileNotFoundError as error:
         raise InputError(f"{command[0]}: not found; install Debian's packages apt and dpkg") from error
     if done.returncode != 0:
@@ -146,6 +147,8 @@ class Apt:
             "APT::Architecture": self.architecture, "APT::Architectures": self.architecture,
             # The cache folder may be closed to the user _apt; there is nothing here to protect from it.
             "APT::Sandbox::User": "root", "APT::Update::Error-Mode": "any", "Acquire::Languages": "none",
+            "Acquire::AllowInsecureRepositories": "false", "Acquire::AllowWeakRepositories": "false",
+            "Acquire::AllowDowngradeToInsecureRepositories": "false", "APT::Get::AllowUnauthenticated": "false",
         }  # fmt: skip
         # Hooks of the system would act on the system's state.
         hooks = ("Pre-Invoke", "Post-Invoke", "Post-Invoke-Success")
@@ -229,12 +232,17 @@ class Archive:
         with open(os.path.join(self.cache, "apt.lock"), "w", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             pin = self._pin(package)
-            folder = os.path.join(self.cache, "file", pin["sha256"])
-            kept = glob.glob(os.path.join(folder, os.path.basename(pattern)))
-            if not kept:
-                kept = [_extract(self._deb(package, pin), pattern, folder)]
-            with open(kept[0], "rb") as file:
-                return pin, os.path.basename(kept[0]), file.read()
+            try:
+                path = self._unpacked(package, pin, pattern)
+            except InputError:
+                if self.lock_path:
+                    raise
+                # The archive has moved on since the lists or the pins were written.
+                self.apt.update(force=True)
+                pin = self.pins[package] = self.apt.resolve(package)
+                path = self._unpacked(package, pin, pattern)
+            with open(path, "rb") as file:
+                return pin, os.path.basename(path), file.read()
 
     def save_pins(self):
         """Remembers what was taken, so that building again needs no network and gives the same."""
@@ -248,6 +256,12 @@ class Archive:
         elif package not in self.pins:
             self.pins[package] = self.apt.resolve(package)
         return self.pins[package]
+
+    def _unpacked(self, package, pin, pattern):
+        """Path of the wanted file of a package, in the cache."""
+        folder = os.path.join(self.cache, "file", pin["sha256"])
+        kept = glob.glob(os.path.join(folder, os.path.basename(pattern)))
+        return kept[0] if kept else _extract(self._deb(package, pin), pattern, folder)
 
     def _deb(self, package, pin):
         path = os.path.join(self.cache, "deb", pin["sha256"] + ".deb")

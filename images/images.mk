@@ -11,7 +11,7 @@ IMAGES_LOCK  ?=
 export IMAGES_REFRESH IMAGES_SOURCES
 
 compose = $(PYTHON) images/compose.py --config $(O)/.config --gen $(O)/gen --out $(PAYLOAD_DIR) \
-	--cache $(HUSK_CACHE) $(if $(IMAGES_LOCK),--lock $(IMAGES_LOCK))
+	--cache '$(HUSK_CACHE)' $(if $(IMAGES_LOCK),--lock '$(IMAGES_LOCK)')
 
 # Every file that a payload is made of. Missing ones are the composer's to report.
 custom-files := $(CONFIG_CUSTOM_KERNEL) $(CONFIG_CUSTOM_INITRD) $(CONFIG_CUSTOM_DTB)
@@ -24,7 +24,7 @@ stamp-payload := $(IMAGES_LOCK) $(if $(IMAGES_REFRESH),$(shell date +%s%N)) $(PA
 
 $(PAYLOAD_DIR)/.composed: $(PAYLOAD_INPUTS) $(STAMPS)/payload
 	@mkdir -p $(@D)
-	$(call say,PAYLOAD ,)
+	$(call say,PAYLOAD ,$(PAYLOAD_DIR:$(CURDIR)/%=%))
 	$(Q)$(compose)
 	@touch $@
 $(PAYLOAD_DIR)/payload.S $(PAYLOAD_DIR)/payload_table.c $(PAYLOAD_DIR)/payload.json: $(PAYLOAD_DIR)/.composed ;
@@ -45,7 +45,10 @@ lock:
 manifest: $(O)/husk.json
 all: $(O)/husk.json
 
-$(O)/husk.json: $(O)/husk $(O)/core/digest $(PAYLOAD_DIR)/payload.json images/manifest.py images/spdx.py
+# The manifest has the digest of all sources, those that this image does not use included.
+MANIFEST_SOURCES := $(sort $(shell find Kconfig Makefile arch core features images -type f ! -name '.*' ! -name '*.pyc'))
+stamp-manifest := $(CC) $(MANIFEST_SOURCES)
+$(O)/husk.json: $(O)/husk $(O)/core/digest $(PAYLOAD_DIR)/payload.json $(MANIFEST_SOURCES) $(STAMPS)/manifest
 	$(call say,MANIFEST,husk.json husk.spdx.json)
 	$(Q)$(PYTHON) images/manifest.py --config $(O)/.config --payload $(PAYLOAD_DIR)/payload.json --image $(O)/husk \
 		--husk-version '$(VERSION)' --core-digest $$(cat $(O)/core/digest) --compiler '$(CC)' \

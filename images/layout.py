@@ -194,7 +194,7 @@ def _try(board, ram_mb, kernel, initrd):
         return None
     if initrd and initrd.at is not None:
         busy.append(Range(initrd.at, initrd.at + initrd.size, ""))
-        if not _inside(busy[-1], ram):
+        if not _inside(busy[-1], ram) or busy[-1].end + board.initrd_headroom > ram[-1].end:
             return None
     # In the first range: MIPS reaches it through kseg0.
     dtb = _find(ram[:1], busy, board.dtb, board.dtb_max)
