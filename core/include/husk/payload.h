@@ -17,7 +17,7 @@ struct payload_part {
 	enum payload_kind kind;
 	const char *name;    /**< file name for messages */
 	const uint8_t *data; /**< in a section of its own */
-	uint64_t size;       /**< bytes */
+	uint64_t size;       /**< bytes; a NUL that is not counted follows a command line */
 	uint64_t gpa;        /**< where the composer placed it; 0 for ELF kernels and command lines */
 };
 
