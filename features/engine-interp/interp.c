@@ -235,6 +235,7 @@ static void interp_flush(struct vcpu *v)
 	mips_stlb_flush(c);
 	c->insns = NULL;
 	c->delay = NULL;
+	v->vm->timer->start(&c->counter); /* a reset starts Count again */
 }
 
 static uint32_t round_to_power_of_two(uint32_t n)

@@ -31,12 +31,15 @@ uint64_t mips_cvmcount(struct mips_cpu *c)
 	return counter_read(c) + c->cp0.cvmcount_offset;
 }
 
-/* Compare has 32 bits, the counter 64: wait for the next count whose low half equals it (PRA 9.23). */
+/*
+ * Compare has 32 bits, the counter 64: wait for the next count whose low half equals it (PRA 9.23).
+ * The present count is not one: acknowledging a match by writing Compare must not match again.
+ */
 static void arm_compare(struct mips_cpu *c, uint64_t now)
 {
-	uint64_t ahead = (uint32_t)(c->compare - (uint32_t)now);
+	uint64_t ahead = (uint32_t)(c->compare - (uint32_t)now - 1);
 
-	c->vcpu.vm->timer->set_compare(&c->counter, now + ahead);
+	c->vcpu.vm->timer->set_compare(&c->counter, now + 1 + ahead);
 }
 
 void mips_counter_match(struct guest_counter *counter)

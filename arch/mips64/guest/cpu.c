@@ -30,7 +30,7 @@ static void clear_state(struct mips_cpu *c)
 	c->insns = NULL;
 	c->delay = NULL;
 	c->ll_valid = c->waiting = c->user_mode_seen = false;
-	c->ll_address = c->nested = c->exceptions = 0;
+	c->ll_address = c->nested = c->exceptions = c->recorded = 0;
 	c->compare = c->stopped_count = 0;
 }
 

@@ -52,6 +52,7 @@ struct mips_model {
 struct mips_exception_record {
 	uint64_t epc, badvaddr;
 	uint32_t cause, status; /**< after the exception was taken */
+	uint64_t repeats;       /**< times the same came again at once */
 };
 
 /** CP0, named as in the manual. Registers with 32 bits are kept as uint32_t. */
@@ -156,6 +157,7 @@ struct mips_cpu {
 
 	struct mips_exception_record history[MIPS_EXCEPTION_HISTORY];
 	uint64_t exceptions; /**< taken so far */
+	uint64_t recorded;   /**< of these in the history, present or overwritten */
 
 	struct mips_stlb stlbs[MIPS_MODES][MIPS_STLB_ENTRIES];
 	struct mips_itlb itlbs[MIPS_MODES][MIPS_ITLB_ENTRIES];

@@ -37,15 +37,23 @@ static unsigned interrupt_vector(const struct mips_cpu *c)
 	return VECTOR_INTERRUPT + (31u - (unsigned)__builtin_clz(pending)) * spacing;
 }
 
+/* A repetition is counted, not recorded, so that a loop leaves what led to it. */
 static void record(struct mips_cpu *c)
 {
-	c->history[c->exceptions++ % MIPS_EXCEPTION_HISTORY] = (struct mips_exception_record){
+	struct mips_exception_record *last = &c->history[(c->recorded - 1) % MIPS_EXCEPTION_HISTORY];
+	struct mips_exception_record now = {
 		.epc = c->cp0.epc,
 		.badvaddr = c->cp0.badvaddr,
 		.cause = c->cp0.cause,
 		.status = c->cp0.status,
 	};
+
+	c->exceptions++;
 	c->nested++;
+	if (c->recorded != 0 && last->epc == now.epc && last->badvaddr == now.badvaddr && last->cause == now.cause)
+		last->repeats++;
+	else
+		c->history[c->recorded++ % MIPS_EXCEPTION_HISTORY] = now;
 }
 
 void mips_take(struct mips_cpu *c, uint64_t pc, bool in_delay_slot, enum mips_exception code, bool refill)

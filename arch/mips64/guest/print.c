@@ -85,15 +85,18 @@ static void print_tlb(const struct mips_cpu *c)
 
 static void print_exceptions(const struct mips_cpu *c)
 {
-	uint64_t first = c->exceptions > MIPS_EXCEPTION_HISTORY ? c->exceptions - MIPS_EXCEPTION_HISTORY : 0;
+	uint64_t first = c->recorded > MIPS_EXCEPTION_HISTORY ? c->recorded - MIPS_EXCEPTION_HISTORY : 0;
 
 	log_text("%llu exceptions, %llu without return; the last ones:\n", ULL(c->exceptions), ULL(c->nested));
-	for (uint64_t n = first; n < c->exceptions; n++) {
+	for (uint64_t n = first; n < c->recorded; n++) {
 		const struct mips_exception_record *r = &c->history[n % MIPS_EXCEPTION_HISTORY];
 
-		log_text("  %-20s EPC %016llx BadVAddr %016llx Status %08x Cause %08x\n",
+		log_text("  %-20s EPC %016llx BadVAddr %016llx Status %08x Cause %08x",
 			 exception_name(r->cause >> CAUSE_EXCCODE_SHIFT), ULL(r->epc), ULL(r->badvaddr), r->status,
 			 r->cause);
+		if (r->repeats != 0)
+			log_text(", %llu times more", ULL(r->repeats));
+		log_text("\n");
 	}
 }
 

@@ -48,7 +48,7 @@ void timer_disarm_guest(struct vcpu *vcpu);
 
 /**
  * A guest counter: counts at `hz`, and matches when it reaches `compare`. 64 bits wide; a machine with a
- * 32-bit counter extends its compare value to the next one at or after the present count.
+ * 32-bit counter extends its compare value to the next one after the present count.
  */
 struct guest_counter {
 	struct vcpu *vcpu;
