@@ -62,7 +62,7 @@ void mips_update_mode(struct mips_cpu *c)
 		c->mode = ksu == 1 ? MIPS_SUPERVISOR : MIPS_USER;
 	if (c->mode == MIPS_USER)
 		c->user_mode_seen = true;
-	c->stlb = c->stlbs[c->mode];
+	c->stlb = &c->stlbs[c->mode];
 	c->itlb = c->itlbs[c->mode];
 	c->asid_key = (c->cp0.entryhi & ENTRYHI_ASID) << 4;
 }

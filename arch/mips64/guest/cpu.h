@@ -101,9 +101,15 @@ enum mips_mode { MIPS_KERNEL, MIPS_SUPERVISOR, MIPS_USER, MIPS_MODES };
  * is the page's address | ASID << 4 (bits 11:4); ~0 never matches. The low three
  * bits of a lookup key are those of the address that alignment forbids.
  */
-struct mips_stlb {
-	uint64_t read_tag, write_tag;
+struct mips_stlb_entry {
+	uint64_t tag;
 	uint64_t to_host; /**< add to a virtual address to get the host address */
+};
+
+/** The soft TLB of a mode: loads and stores have entries of their own. */
+struct mips_stlb {
+	struct mips_stlb_entry read[MIPS_STLB_ENTRIES];
+	struct mips_stlb_entry write[MIPS_STLB_ENTRIES];
 };
 
 #define MIPS_ITLB_ENTRIES 256u
@@ -131,6 +137,8 @@ struct mips_cpu {
 	/* Address translation. */
 	uint64_t asid_key;      /**< EntryHi.ASID << 4 */
 	struct mips_stlb *stlb; /**< table of the current mode */
+	/** The engine's: instruction fetches from the page of va may go elsewhere now; ~0 is every page. Or NULL. */
+	void (*fetch_changed)(struct mips_cpu *c, uint64_t va);
 	struct mips_itlb *itlb;
 	enum mips_mode mode;
 
@@ -159,7 +167,7 @@ struct mips_cpu {
 	uint64_t exceptions; /**< taken so far */
 	uint64_t recorded;   /**< of these in the history, present or overwritten */
 
-	struct mips_stlb stlbs[MIPS_MODES][MIPS_STLB_ENTRIES];
+	struct mips_stlb stlbs[MIPS_MODES];
 	struct mips_itlb itlbs[MIPS_MODES][MIPS_ITLB_ENTRIES];
 };
 

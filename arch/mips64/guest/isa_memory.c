@@ -53,7 +53,7 @@ static bool load_piece(struct mips_cpu *c, const struct mips_insn *i, unsigned s
 	uint64_t byte;
 
 	/* A fault must name the address given, so that byte is touched first if the page is not cached. */
-	if (mips_stlb_slot(c, va)->read_tag != mips_stlb_key(c, aligned, size) && !mips_load(c, i, va, 1, &byte))
+	if (mips_stlb_read(c, va)->tag != mips_stlb_key(c, aligned, size) && !mips_load(c, i, va, 1, &byte))
 		return false;
 	if (!mips_load(c, i, aligned, size, &p->value))
 		return false;

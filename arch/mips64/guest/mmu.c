@@ -211,16 +211,20 @@ int mips_probe(struct mips_cpu *c, uint64_t va, uint64_t *gpa)
 /* Caches the translation of a page of RAM. Stores to code pages stay slow, so that the engine hears of them. */
 static void fill(struct mips_cpu *c, uint64_t va, const struct mips_mapping *m)
 {
-	struct mips_stlb *e = mips_stlb_slot(c, va);
 	const struct memory *memory = &c->vcpu.vm->memory;
-	uint64_t gpa = m->gpa & GUEST_PAGE_MASK, tag = (va & GUEST_PAGE_MASK) | c->asid_key;
+	uint64_t gpa = m->gpa & GUEST_PAGE_MASK;
 	uint8_t *host = memory_borrow(memory, gpa, GUEST_PAGE_SIZE);
+	struct mips_stlb_entry e = {
+		.tag = (va & GUEST_PAGE_MASK) | c->asid_key,
+		.to_host = (uint64_t)(uintptr_t)host - (va & GUEST_PAGE_MASK),
+	};
 
 	if (host == NULL || c->watch_data)
 		return;
-	e->read_tag = m->readable ? tag : MIPS_TAG_NEVER;
-	e->write_tag = m->writable && !memory_is_code(memory, gpa) ? tag : MIPS_TAG_NEVER;
-	e->to_host = (uint64_t)(uintptr_t)host - (va & GUEST_PAGE_MASK);
+	if (m->readable)
+		*mips_stlb_read(c, va) = e;
+	if (m->writable && !memory_is_code(memory, gpa))
+		*mips_stlb_write(c, va) = e;
 }
 
 static bool load_aligned(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t *value)
@@ -337,20 +341,42 @@ bool mips_store_slow(struct mips_cpu *c, const struct mips_insn *i, uint64_t va,
 					       : misaligned(c, i, va, MIPS_WRITE);
 }
 
+static void fetch_changed(struct mips_cpu *c, uint64_t va)
+{
+	if (c->fetch_changed != NULL)
+		c->fetch_changed(c, va);
+}
+
 void mips_stlb_flush(struct mips_cpu *c)
 {
 	/* All ones is MIPS_TAG_NEVER. */
 	memset(c->stlbs, 0xff, sizeof(c->stlbs));
 	memset(c->itlbs, 0xff, sizeof(c->itlbs));
+	fetch_changed(c, ~0ull);
+}
+
+static bool tag_is_of(uint64_t tag, uint64_t va)
+{
+	return ((tag ^ va) & GUEST_PAGE_MASK) == 0;
+}
+
+static void forget(struct mips_stlb_entry *e, uint64_t va)
+{
+	if (tag_is_of(e->tag, va))
+		e->tag = MIPS_TAG_NEVER;
 }
 
 static void flush_page(struct mips_cpu *c, uint64_t va)
 {
 	for (unsigned mode = 0; mode < MIPS_MODES; mode++) {
-		struct mips_stlb *e = &c->stlbs[mode][(va >> 12) % MIPS_STLB_ENTRIES];
+		struct mips_itlb *fetch = &c->itlbs[mode][(va >> 12) % MIPS_ITLB_ENTRIES];
 
-		e->read_tag = e->write_tag = MIPS_TAG_NEVER;
-		c->itlbs[mode][(va >> 12) % MIPS_ITLB_ENTRIES].tag = MIPS_TAG_NEVER;
+		forget(&c->stlbs[mode].read[mips_stlb_index(va)], va);
+		forget(&c->stlbs[mode].write[mips_stlb_index(va)], va);
+		if (tag_is_of(fetch->tag, va)) {
+			fetch->tag = MIPS_TAG_NEVER;
+			fetch_changed(c, va);
+		}
 	}
 }
 
@@ -372,10 +398,10 @@ void mips_stlb_protect(struct mips_cpu *c, uint64_t gpa)
 
 	for (unsigned mode = 0; mode < MIPS_MODES; mode++)
 		for (unsigned n = 0; n < MIPS_STLB_ENTRIES; n++) {
-			struct mips_stlb *e = &c->stlbs[mode][n];
+			struct mips_stlb_entry *e = &c->stlbs[mode].write[n];
 
-			if (e->write_tag != MIPS_TAG_NEVER && (e->write_tag & GUEST_PAGE_MASK) + e->to_host == host)
-				e->write_tag = MIPS_TAG_NEVER;
+			if (e->tag != MIPS_TAG_NEVER && (e->tag & GUEST_PAGE_MASK) + e->to_host == host)
+				e->tag = MIPS_TAG_NEVER;
 		}
 }
 

@@ -81,10 +81,22 @@ static inline uint64_t mips_swap(const struct mips_cpu *c, uint64_t v, unsigned 
 	return __builtin_bswap64(v) >> (64 - 8 * size);
 }
 
-/** The soft TLB entry of an address in the current mode. */
-static inline struct mips_stlb *mips_stlb_slot(const struct mips_cpu *c, uint64_t va)
+/** Place of an address in a soft TLB. */
+static inline unsigned mips_stlb_index(uint64_t va)
 {
-	return &c->stlb[(va >> 12) % MIPS_STLB_ENTRIES];
+	return (va >> 12) % MIPS_STLB_ENTRIES;
+}
+
+/** The soft TLB entry for loads from an address in the current mode. */
+static inline struct mips_stlb_entry *mips_stlb_read(const struct mips_cpu *c, uint64_t va)
+{
+	return &c->stlb->read[mips_stlb_index(va)];
+}
+
+/** The soft TLB entry for stores to an address in the current mode. */
+static inline struct mips_stlb_entry *mips_stlb_write(const struct mips_cpu *c, uint64_t va)
+{
+	return &c->stlb->write[mips_stlb_index(va)];
 }
 
 /** What a tag must equal for an aligned access of `size` bytes at va. */
@@ -96,9 +108,9 @@ static inline uint64_t mips_stlb_key(const struct mips_cpu *c, uint64_t va, unsi
 /** Loads 1, 2, 4 or 8 bytes, zero-extended. Returns false if an exception was taken. */
 static inline bool mips_load(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t *value)
 {
-	const struct mips_stlb *e = mips_stlb_slot(c, va);
+	const struct mips_stlb_entry *e = mips_stlb_read(c, va);
 
-	if (__builtin_expect(e->read_tag != mips_stlb_key(c, va, size), 0))
+	if (__builtin_expect(e->tag != mips_stlb_key(c, va, size), 0))
 		return mips_load_slow(c, i, va, size, value);
 	uint64_t v = 0;
 	memcpy(&v, (const void *)(uintptr_t)(va + e->to_host), size);
@@ -109,9 +121,9 @@ static inline bool mips_load(struct mips_cpu *c, const struct mips_insn *i, uint
 /** Stores the low 1, 2, 4 or 8 bytes. Returns false if an exception was taken. */
 static inline bool mips_store(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t value)
 {
-	const struct mips_stlb *e = mips_stlb_slot(c, va);
+	const struct mips_stlb_entry *e = mips_stlb_write(c, va);
 
-	if (__builtin_expect(e->write_tag != mips_stlb_key(c, va, size), 0))
+	if (__builtin_expect(e->tag != mips_stlb_key(c, va, size), 0))
 		return mips_store_slow(c, i, va, size, value);
 	uint64_t v = mips_swap(c, value, size);
 	memcpy((void *)(uintptr_t)(va + e->to_host), &v, size);
