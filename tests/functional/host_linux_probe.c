@@ -232,6 +232,31 @@ static void flood(void)
 		plat_console_write(line, sizeof(line));
 }
 
+/* Messages, longer than any buffer in which the host may translate them. */
+static void log_lines(bool raw)
+{
+	char text[4096];
+
+	memset(text, '-', sizeof(text));
+	for (size_t i = 63; i < sizeof(text) / 2; i += 64)
+		text[i] = '\n';
+	memset(text + sizeof(text) / 2, '\n', sizeof(text) / 2);
+	if (raw)
+		plat_cpu_bind(&attention);
+	plat_log_write(text, sizeof(text));
+	plat_log_write("end", 3);
+}
+
+static void log_raw(void)
+{
+	log_lines(true);
+}
+
+static void log_plain(void)
+{
+	log_lines(false);
+}
+
 /* Compilers must not see what is wrong here. */
 static volatile uintptr_t bad = 64;
 static volatile int zero;
@@ -276,8 +301,9 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } modes[] = {
-	{ "copy", copy },     { "lazy", lazy },  { "deadlines", deadlines }, { "kicks", kicks },
-	{ "memory", memory }, { "time", times }, { "bench", bench },         { "flood", flood },
+	{ "copy", copy },     { "lazy", lazy },           { "deadlines", deadlines }, { "kicks", kicks },
+	{ "memory", memory }, { "time", times },          { "bench", bench },         { "flood", flood },
+	{ "log", log_raw },   { "log-plain", log_plain },
 };
 
 enum husk_exit husk_main(void)

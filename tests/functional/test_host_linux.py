@@ -74,8 +74,8 @@ class Terminal:
 
     def raw(self):
         """True if the terminal passes every byte on."""
-        flags = termios.tcgetattr(self.slave)[3]
-        return not flags & (termios.ICANON | termios.ECHO | termios.ISIG)
+        settings = termios.tcgetattr(self.slave)
+        return not (settings[3] & (termios.ICANON | termios.ECHO | termios.ISIG) or settings[1] & termios.OPOST)
 
     def restored(self):
         """True if the settings are those from before."""
@@ -222,6 +222,34 @@ def test_raw_mode(probe, terminal):
     tty.screen.send("q")
     assert tty.status() == 0
     assert tty.restored()
+
+
+def test_output_passes_unchanged(probe, terminal):
+    """What the guest writes reaches the terminal byte by byte."""
+    tty = terminal(probe, "echo")
+    tty.screen.expect("ready")
+    tty.screen.send("\n")
+    tty.screen.expect_exact("]")
+    assert tty.screen.before == "\n[\n"
+
+
+LOG = ("-" * 63 + "\n") * 32 + "\n" * 2048 + "end"
+
+
+@pytest.mark.parametrize("mode", ["log", "log-plain"])
+def test_messages_on_a_terminal(probe, terminal, mode):
+    """Lines of husk's own messages end with one \\r\\n on a terminal, raw or not, and standard output plays no part."""
+    tty = terminal("sh", "-c", f"{probe} {mode} >/dev/null; sleep 1000")
+    tty.screen.expect_exact("end")
+    assert tty.screen.before + "end" == LOG.replace("\n", "\r\n")
+
+
+def test_messages_elsewhere(probe, terminal, tmp_path):
+    """In a file they end with \\n, also while a terminal is raw."""
+    path = tmp_path / "log"
+    tty = terminal("sh", "-c", f"exec {probe} log 2>{path}")
+    assert tty.status() == 0
+    assert path.read_text() == LOG
 
 
 def test_no_terminal_change_without_console(probe, terminal):

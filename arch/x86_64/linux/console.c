@@ -175,7 +175,28 @@ void plat_console_write(const void *buf, size_t size)
 	}
 }
 
+/* Writes text with \r\n for each \n. */
+static void write_lines(const char *text, size_t size)
+{
+	char out[512];
+	size_t used = 0;
+
+	for (size_t i = 0; i < size; i++) {
+		if (used > sizeof(out) - 2) {
+			write_all(STDERR, out, used);
+			used = 0;
+		}
+		if (text[i] == '\n')
+			out[used++] = '\r';
+		out[used++] = text[i];
+	}
+	write_all(STDERR, out, used);
+}
+
 void plat_log_write(const void *buf, size_t size)
 {
-	write_all(STDERR, buf, size);
+	if (terminal_needs_return())
+		write_lines(buf, size);
+	else
+		write_all(STDERR, buf, size);
 }

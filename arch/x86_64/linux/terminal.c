@@ -12,7 +12,8 @@
 #include "arch/x86_64/linux/host.h"
 #include "arch/x86_64/linux/syscall.h"
 
-#define STDIN 0
+#define STDIN  0
+#define STDERR 2
 
 static bool is_terminal; /* standard input is a terminal and was taken */
 static bool closed;      /* no raw mode any more */
@@ -35,12 +36,16 @@ static void set_raw(bool raw)
 	__atomic_store_n(&is_raw, raw, __ATOMIC_RELAXED);
 }
 
-/* Every byte as it comes and at once; Ctrl-C and Ctrl-Z are bytes. Output is left alone: our messages end in \n. */
+/*
+ * Every byte as it comes and at once; Ctrl-C and Ctrl-Z are bytes. The guest's output passes unchanged too: it ends
+ * its lines for a terminal itself.
+ */
 static struct termios raw_settings(void)
 {
 	struct termios raw = original;
 
 	raw.c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON | INPCK);
+	raw.c_oflag &= ~(tcflag_t)OPOST;
 	raw.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
 	raw.c_cflag &= ~(tcflag_t)(CSIZE | PARENB);
 	raw.c_cflag |= CS8;
@@ -99,4 +104,14 @@ bool terminal_readable(void)
 bool terminal_wants_enter(void)
 {
 	return is_terminal && !__atomic_load_n(&is_raw, __ATOMIC_RELAXED) && in_foreground();
+}
+
+/* The terminal is asked each time: whoever has it in the foreground changes it, and not only we make it raw. */
+bool terminal_needs_return(void)
+{
+	struct termios now;
+
+	if (linux_call3(__NR_ioctl, STDERR, TCGETS, (long)&now) < 0)
+		return false;
+	return (now.c_oflag & (OPOST | ONLCR)) != (OPOST | ONLCR);
 }

@@ -27,4 +27,7 @@ bool terminal_readable(void);
 /** True if terminal_enter() has something to do. Safe from any thread. */
 bool terminal_wants_enter(void);
 
+/** True if standard error is a terminal that takes \n as a line feed only, as one in raw mode does. */
+bool terminal_needs_return(void);
+
 #endif
