@@ -4,6 +4,7 @@
  * the real objects of the host and looks at them from outside. The first word of the
  * command line says what to do. Exits with 3 if an expectation does not hold.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,6 +199,74 @@ static void memory(void)
 	say("memory works\n");
 }
 
+#define CODE_LIMIT ((uintptr_t)1 << 31)
+
+static int twice(int x)
+{
+	return 2 * x;
+}
+
+/* Stores a jump to twice() through one view; it must run through the other. */
+static void check_jump(const struct plat_code *code, size_t at)
+{
+	uintptr_t target = (uintptr_t)twice, next = (uintptr_t)code->execute + at + 5;
+	int32_t distance = (int32_t)(target - next);
+
+	expect(next + (uintptr_t)(intptr_t)distance == target, "functions are in reach");
+	code->write[at] = 0xe9; /* JMP rel32 */
+	memcpy(code->write + at + 1, &distance, sizeof(distance));
+	expect(((int (*)(int))(uintptr_t)(code->execute + at))(21) == 42, "code runs");
+}
+
+static void check_code(size_t bytes, size_t align)
+{
+	struct plat_code code;
+	uintptr_t write, execute;
+
+	expect(plat_code_alloc(bytes, &code) == 0, "memory for code is there");
+	write = (uintptr_t)code.write;
+	execute = (uintptr_t)code.execute;
+	expect(code.size >= bytes && code.size - bytes < 4096 && code.size % 4096 == 0, "sizes are whole pages");
+	expect(execute + code.size <= CODE_LIMIT && write + code.size <= CODE_LIMIT, "code is below 2 GiB");
+	expect(((write | execute) & (align - 1)) == 0, "code is aligned");
+	for (size_t i = 0; i < code.size; i += 512)
+		expect(code.write[i] == 0 && code.execute[i] == 0, "memory for code is zeroed");
+	check_jump(&code, 0);
+	check_jump(&code, code.size - 5);
+	check_jump(&code, code.size / 2 + 3);
+}
+
+/* Then waits for the end of input, so that somebody can look at the process. */
+static void code(void)
+{
+	struct plat_code none = { .size = 1 };
+
+	check_code(1, 4096);
+	check_code(4096, 4096);
+	check_code(10000, 4096);
+	check_code((size_t)5 << 20, (size_t)2 << 20);
+	check_code((size_t)64 << 20, (size_t)2 << 20);
+	expect(plat_code_alloc(0, &none) == -ENOMEM, "no code is no memory");
+	expect(plat_code_alloc((size_t)1 << 31, &none) == -ENOMEM, "code has to be in reach");
+	expect(plat_code_alloc(SIZE_MAX, &none) == -ENOMEM, "sizes of code that wrap are refused");
+	expect(none.size == 1, "failures leave the result alone");
+	say("code runs\n");
+	copy();
+}
+
+/* Asks for a little and says what came of it. */
+static void try_code(void)
+{
+	struct plat_code code;
+
+	switch (plat_code_alloc((size_t)1 << 20, &code)) {
+	case 0: say("given\n"); break;
+	case -ENOMEM: say("no memory\n"); break;
+	case -ENOSYS: say("refused\n"); break;
+	default: say("another error\n"); break;
+	}
+}
+
 static void times(void)
 {
 	uint64_t before = plat_time_ns();
@@ -269,6 +338,26 @@ static unsigned overflow(unsigned depth)
 	return depth == ~0u ? 0 : overflow(depth + 1) + (unsigned)frame[0];
 }
 
+/* What must not be done with memory for code: `how` says with which view. */
+static void misuse_code(const char *how)
+{
+	struct plat_code code;
+
+	expect(plat_code_alloc(8192, &code) == 0, "memory for code is there");
+	memset(code.write, 0xc3, code.size); /* RET */
+	((void (*)(void))(uintptr_t)code.execute)();
+	if (strcmp(how, "store") == 0)
+		*(volatile uint8_t *)(uintptr_t)code.execute = 0x90;
+	else if (strcmp(how, "run") == 0)
+		((void (*)(void))(uintptr_t)code.write)();
+	else if (strcmp(how, "before") == 0)
+		(void)((volatile uint8_t *)code.write)[-1];
+	else if (strcmp(how, "after") == 0)
+		(void)((volatile uint8_t *)code.write)[code.size];
+	else if (strcmp(how, "beyond") == 0)
+		((void (*)(void))(uintptr_t)(code.execute + code.size))();
+}
+
 static void fault(const char *how)
 {
 	plat_cpu_bind(&attention);
@@ -295,15 +384,17 @@ static void fault(const char *how)
 		__asm__ volatile("xor %%edx, %%edx\n\tidivl %0" : : "m"(zero) : "eax", "edx", "cc");
 	else if (strcmp(how, "abort") == 0)
 		abort();
+	else if (strncmp(how, "code ", 5) == 0)
+		misuse_code(how + 5);
 }
 
 static const struct {
 	const char *name;
 	void (*run)(void);
 } modes[] = {
-	{ "copy", copy },     { "lazy", lazy },           { "deadlines", deadlines }, { "kicks", kicks },
-	{ "memory", memory }, { "time", times },          { "bench", bench },         { "flood", flood },
-	{ "log", log_raw },   { "log-plain", log_plain },
+	{ "copy", copy },     { "lazy", lazy },        { "deadlines", deadlines }, { "kicks", kicks },
+	{ "memory", memory }, { "time", times },       { "bench", bench },         { "flood", flood },
+	{ "code", code },     { "trycode", try_code }, { "log", log_raw },         { "log-plain", log_plain },
 };
 
 enum husk_exit husk_main(void)

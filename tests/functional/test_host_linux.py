@@ -2,13 +2,17 @@
 """The host `linux`: a probe in place of the core, linked with the host's real objects and watched from outside."""
 
 import contextlib
+import ctypes
 import fcntl
 import os
 import re
+import resource
 import signal
+import struct
 import subprocess
 import termios
 import time
+from pathlib import Path
 
 import pexpect
 import pexpect.fdpexpect
@@ -128,6 +132,57 @@ def test_promises(probe, mode, says):
     """The probe checks what platform.h promises and says so."""
     done = run(probe, mode)
     assert (done.stdout.decode(), done.returncode) == (says, 0)
+
+
+def test_code(probe):
+    """Code runs; what the probe checks holds, and from outside: no memory is writable and executable, no file open."""
+    with subprocess.Popen([probe, "code"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"code runs\n"
+        rights = {}
+        for line in Path(f"/proc/{process.pid}/maps").read_text(encoding="ascii").splitlines():
+            words = line.split()
+            assert not {"w", "x"} <= set(words[1]), line
+            if "memfd:" in line:
+                rights[words[1]] = rights.get(words[1], 0) + 1
+        assert rights == {"rw-s": 5, "r-xs": 5}
+        assert sorted(os.listdir(f"/proc/{process.pid}/fd")) == ["0", "1", "2"]
+        process.stdin.close()
+        assert process.wait(PATIENCE) == 0
+
+
+def limit(which, value):
+    """A function that sets a limit of the process that calls it."""
+    return lambda: resource.setrlimit(which, (value, value))
+
+
+class Filter(ctypes.Structure):
+    """struct sock_fprog."""
+    _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p)]
+
+
+def forbid_memfd():
+    """Has memfd_create() (system call 319) fail with EPERM in the calling process, by seccomp."""
+    program = b"".join(struct.pack("<HBBI", *i) for i in (
+        (0x20, 0, 0, 0), (0x15, 0, 1, 319), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7fff0000)))
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    none = ctypes.c_ulong(0)
+    for call in ((38, ctypes.c_ulong(1), none), (22, ctypes.c_ulong(2), ctypes.byref(Filter(4, program)))):
+        if prctl(*call, none, none) != 0:
+            raise OSError(ctypes.get_errno(), "prctl")
+
+
+@pytest.mark.parametrize("refuse, result, says", [
+    (lambda: None, "given", ""),
+    (limit(resource.RLIMIT_AS, 4 << 20), "no memory", ""),
+    (limit(resource.RLIMIT_FSIZE, 1 << 19), "refused", "needs a limit 'ulimit -f'"),
+    (limit(resource.RLIMIT_NOFILE, 3), "refused", "the system refuses memory for generated code"),
+    (forbid_memfd, "refused", "or choose the engine interp"),
+], ids=["none", "memory", "file size", "files", "seccomp"])
+def test_code_refused(probe, refuse, result, says):
+    """A system that has no memory for code, or does not allow it, ends nothing; a line says what to do."""
+    done = run(probe, "trycode", preexec_fn=refuse)
+    assert (done.stdout.decode(), done.returncode) == (f"{result}\n", 0)
+    assert done.stderr.count(b"\n") == (1 if says else 0) and says in done.stderr.decode()
 
 
 def test_clocks(probe):
@@ -311,6 +366,11 @@ def test_terminal_gone(probe):
     ("instruction", "SIGILL (invalid instruction)"),
     ("divide", "SIGFPE (arithmetic error)"),
     ("abort", "SIGABRT (abort), sent by process"),
+    ("code store", "SIGSEGV (invalid memory access), writing"),
+    ("code run", "SIGSEGV (invalid memory access), executing"),
+    ("code before", "SIGSEGV (invalid memory access), reading"),
+    ("code after", "SIGSEGV (invalid memory access), reading"),
+    ("code beyond", "SIGSEGV (invalid memory access), executing"),
 ])
 def test_fault_report(probe, how, report):
     """A fault of husk itself is reported in readable form and ends the run with status 1."""

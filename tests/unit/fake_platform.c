@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A host for unit tests, see fake_platform.h. */
+#define _GNU_SOURCE /* memfd_create, MAP_32BIT */
+#include "tests/unit/fake_platform.h"
+
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "tests/unit/fake_platform.h"
+#include <sys/mman.h>
+#include <unistd.h>
 
 uint64_t fake_now;
 uint64_t fake_deadline = UINT64_MAX;
@@ -17,6 +21,7 @@ size_t fake_console_size;
 bool fake_eof;
 const char *fake_command_line = "";
 uint64_t fake_pages_left = UINT64_MAX;
+int fake_code_error;
 unsigned fake_waits;
 unsigned fake_kicks;
 void (*fake_on_wait)(void);
@@ -33,7 +38,15 @@ struct allocation {
 	void *memory;
 };
 
+/** One plat_code_alloc(), both views. */
+struct code {
+	struct code *next;
+	void *write, *execute;
+	size_t size;
+};
+
 static struct allocation *allocations;
+static struct code *codes;
 static uint8_t input[FAKE_INPUT_SIZE];
 static size_t input_size;
 static uint32_t *bound;
@@ -46,6 +59,25 @@ void fake_clear_text(void)
 	fake_console_size = 0;
 }
 
+static void unmap_code(struct code *c)
+{
+	if (c->write != MAP_FAILED)
+		munmap(c->write, c->size);
+	if (c->execute != MAP_FAILED)
+		munmap(c->execute, c->size);
+	free(c);
+}
+
+static void free_code(void)
+{
+	while (codes != NULL) {
+		struct code *c = codes;
+
+		codes = c->next;
+		unmap_code(c);
+	}
+}
+
 void fake_reset(void)
 {
 	while (allocations != NULL) {
@@ -55,6 +87,7 @@ void fake_reset(void)
 		free(a->memory);
 		free(a);
 	}
+	free_code();
 	fake_clear_text();
 	fake_now = 0;
 	fake_deadline = UINT64_MAX;
@@ -63,6 +96,7 @@ void fake_reset(void)
 	fake_eof = false;
 	fake_command_line = "";
 	fake_pages_left = UINT64_MAX;
+	fake_code_error = 0;
 	fake_waits = 0;
 	fake_kicks = 0;
 	fake_on_wait = NULL;
@@ -133,6 +167,45 @@ void *plat_pages_alloc(size_t bytes, size_t align)
 	if (fake_pages_left != UINT64_MAX)
 		fake_pages_left -= bytes;
 	return allocate(bytes, align);
+}
+
+/* Maps both views, below 2 GiB as the contract has it; false if the system does not want to. */
+static bool map_code(struct code *c)
+{
+	int fd = memfd_create("fake-code", MFD_CLOEXEC);
+
+	c->write = c->execute = MAP_FAILED;
+	if (fd >= 0 && ftruncate(fd, (off_t)c->size) == 0) {
+		c->write = mmap(NULL, c->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_32BIT, fd, 0);
+		c->execute = mmap(NULL, c->size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_32BIT, fd, 0);
+	}
+	if (fd >= 0)
+		close(fd);
+	return c->write != MAP_FAILED && c->execute != MAP_FAILED;
+}
+
+int plat_code_alloc(size_t bytes, struct plat_code *out)
+{
+	struct code *c;
+
+	if (fake_code_error != 0)
+		return fake_code_error;
+	if (bytes == 0 || bytes > fake_pages_left || bytes > SIZE_MAX / 2)
+		return -ENOMEM;
+	c = malloc(sizeof(*c));
+	if (c == NULL)
+		return -ENOMEM;
+	c->size = (bytes + 4095) & ~(size_t)4095;
+	if (!map_code(c)) {
+		unmap_code(c);
+		return -ENOMEM;
+	}
+	if (fake_pages_left != UINT64_MAX)
+		fake_pages_left -= bytes;
+	c->next = codes;
+	codes = c;
+	*out = (struct plat_code){ .write = c->write, .execute = c->execute, .size = c->size };
+	return 0;
 }
 
 uint64_t plat_pages_free(void)

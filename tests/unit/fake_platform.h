@@ -29,6 +29,7 @@ extern size_t fake_console_size;
 extern bool fake_eof;                 /**< what plat_console_eof() says once the input is used up */
 extern const char *fake_command_line; /**< what plat_command_line() returns */
 extern uint64_t fake_pages_left;      /**< bytes that plat_pages_alloc() still gives; UINT64_MAX is no limit */
+extern int fake_code_error;           /**< what plat_code_alloc() fails with, 0 (works) after fake_reset() */
 
 extern unsigned fake_waits; /**< calls of plat_wait() with nothing pending */
 extern unsigned fake_kicks; /**< calls of plat_kick() */
@@ -40,7 +41,7 @@ extern jmp_buf fake_exit_jmp;           /**< where plat_exit() goes while fake_e
 extern bool fake_exit_armed;            /**< cleared by the jump */
 extern enum husk_exit fake_exit_status; /**< argument of the last plat_exit() */
 
-/** Back to the state at program start: time 0, no text, no input, no limits; frees every page allocated. */
+/** Back to the state at program start: time 0, no text, no input, no limits; frees all pages and code. */
 void fake_reset(void);
 
 /** Drops the text of log and console. */

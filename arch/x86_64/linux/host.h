@@ -41,6 +41,15 @@ _Noreturn void host_exit(int status);
 
 /* memory.c */
 
+/**
+ * Reserves address space for `bytes` aligned to `align`, both multiples of a page, with a guard page on either side;
+ * nothing of it is accessible yet. `flags` are added to those of mmap(). Returns its address, or 0 if there is no room.
+ */
+uintptr_t host_reserve(size_t bytes, size_t align, long flags);
+
+/** Gives back what host_reserve() gave, and what was mapped there since; nothing if `at` is 0. */
+void host_release(uintptr_t at, size_t bytes);
+
 /** Stack of `bytes` (multiple of a page) with a guard page below. Returns its highest address, or NULL. */
 void *host_stack_alloc(size_t bytes);
 

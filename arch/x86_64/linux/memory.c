@@ -15,10 +15,10 @@
 #define MAX_ERRNO 4095u
 
 /* Reserves address space without access. Returns its address or 0. */
-static uintptr_t reserve(size_t bytes)
+static uintptr_t reserve(size_t bytes, long flags)
 {
 	uintptr_t at = (uintptr_t)linux_call6(__NR_mmap, 0, (long)bytes, PROT_NONE,
-					      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+					      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
 
 	return at > UINTPTR_MAX - MAX_ERRNO ? 0 : at;
 }
@@ -41,25 +41,38 @@ static bool populate(uintptr_t at, size_t bytes)
 	return true;
 }
 
-/* Address of `bytes` aligned to `align`, one guard page on either side; 0 if there is no room. All are multiples
- * of a page. */
-static uintptr_t alloc_guarded(size_t bytes, size_t align)
+uintptr_t host_reserve(size_t bytes, size_t align, long flags)
 {
 	size_t span;
 	uintptr_t base, at;
 
 	if (__builtin_add_overflow(bytes, align, &span) || __builtin_add_overflow(span, 2 * HOST_PAGE, &span))
 		return 0;
-	base = reserve(span);
+	base = reserve(span, flags);
 	if (base == 0)
 		return 0;
 	at = (base + HOST_PAGE + align - 1) & ~(align - 1);
-	if (!populate(at, bytes)) {
-		release(base, base + span);
-		return 0;
-	}
 	release(base, at - HOST_PAGE);
 	release(at + bytes + HOST_PAGE, base + span);
+	return at;
+}
+
+void host_release(uintptr_t at, size_t bytes)
+{
+	if (at != 0)
+		release(at - HOST_PAGE, at + bytes + HOST_PAGE);
+}
+
+/* Address of `bytes` aligned to `align`, one guard page on either side; 0 if there is no room. All are multiples
+ * of a page. */
+static uintptr_t alloc_guarded(size_t bytes, size_t align)
+{
+	uintptr_t at = host_reserve(bytes, align, 0);
+
+	if (at != 0 && !populate(at, bytes)) {
+		host_release(at, bytes);
+		return 0;
+	}
 	return at;
 }
 

@@ -13,6 +13,9 @@
 enum linux_error {
 	LINUX_EINTR = 4,
 	LINUX_EAGAIN = 11,
+	LINUX_ENOMEM = 12,
+	LINUX_EINVAL = 22,
+	LINUX_EFBIG = 27,
 };
 
 /**

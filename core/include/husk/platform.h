@@ -20,6 +20,7 @@ enum attention {
 	ATTN_CONSOLE = 1u << 1, /**< console input may be waiting */
 	ATTN_IRQ = 1u << 2,     /**< a guest interrupt line or mask changed */
 	ATTN_REQUEST = 1u << 3, /**< the VM was asked to stop, reset or report */
+	ATTN_DEBUG = 1u << 4,   /**< the debugger has something to say, or the guest reached what it waits for */
 };
 
 /** Exit status of the whole run; on host `linux` the process's, on `pc` see plat_exit(). */
@@ -43,6 +44,36 @@ void *plat_pages_alloc(size_t bytes, size_t align);
 
 /** Bytes that plat_pages_alloc() can still give in total, for messages. */
 uint64_t plat_pages_free(void);
+
+/** Memory for code made at run time, seen twice: what is stored through one view runs through the other. */
+struct plat_code {
+	uint8_t *write;         /**< readable and writable, never executable */
+	const uint8_t *execute; /**< the same bytes, readable and executable, never writable */
+	size_t size;            /**< bytes in each view: what was asked for, rounded up to whole pages */
+};
+
+/**
+ * Zeroed memory for code, page aligned (2 MiB aligned and in large pages, where the host has them, from 2 MiB on), with
+ * no access right before the first and after the last byte of `write`. Owned by the caller until the end of the run:
+ * there is no free. Not for use by several CPUs at once.
+ *
+ * All of `execute` lies below 2 GiB, as do the code and the data of the image itself. So any place in it reaches any
+ * other, and all of the image, by a 32-bit displacement, relative or absolute, and is named by 32 bits of which the
+ * highest is 0. Every address of `write` is reached by an absolute 32-bit displacement, which x86 sign-extends.
+ *
+ * Code runs in the host's own mode and may be interrupted after any instruction: the stack pointer is always that of
+ * the stack it was entered on, with nothing kept below it (no red zone), and a multiple of 16 at calls of C functions;
+ * segment bases stay as they are. Nothing beyond SSE may be used before the host was asked for it (CPUID, XCR0).
+ *
+ * On x86 no cache needs a flush: instruction fetch follows stores of its own CPU, whatever address they used, and code
+ * that is stored before it is first reached simply runs. Only instructions already fetched when they are replaced may
+ * run once more as they were, until the next serializing instruction or interrupt return (Intel SDM vol. 3A, 8.1.3 and
+ * 11.6): where that may not be, let changed code be reached through a pointer or a flag that changes with it.
+ *
+ * Returns 0, -ENOMEM if there is not so much memory in reach (nothing is logged: a smaller piece may do), or -ENOSYS,
+ * with a line in the log, if the host allows no code made at run time. *out is set only with 0.
+ */
+int plat_code_alloc(size_t bytes, struct plat_code *out);
 
 /** Monotonic host time in nanoseconds since some fixed point; never goes back. Cheap: no trap where avoidable. */
 uint64_t plat_time_ns(void);
@@ -93,6 +124,32 @@ void plat_log_write(const void *buf, size_t size);
 
 /** Command line given to the image by its loader (shell or boot loader), words separated by one blank; "" if none. */
 const char *plat_command_line(void);
+
+/**
+ * A stream of bytes to one peer at a time outside of husk, such as a debugger. An image in which nobody opens one
+ * carries no code for it. One is supported now.
+ */
+struct plat_stream;
+
+/**
+ * Opens the stream. Host `linux`: listens at TCP port `port` of the loopback address (0: a free one that the kernel
+ * chooses). Host `pc`: the second serial port, COM2, at 115200 baud; `port` is ignored. From then on `bits` are raised
+ * in *attention whenever a peer comes, leaves or has sent something. Returns NULL after logging one line if there is
+ * no such port.
+ */
+struct plat_stream *plat_stream_open(unsigned port, uint32_t *attention, uint32_t bits);
+
+/** Where a peer finds the stream, for messages: "127.0.0.1:1234" or "COM2". */
+const char *plat_stream_name(const struct plat_stream *s);
+
+/** Takes up to `size` bytes that have arrived, without waiting; returns how many, 0 if none. Takes notice of peers. */
+size_t plat_stream_read(struct plat_stream *s, void *buf, size_t size);
+
+/** Writes all of it, waiting for a slow peer; dropped if there is no peer, or if it takes nothing for seconds. */
+void plat_stream_write(struct plat_stream *s, const void *buf, size_t size);
+
+/** True while there is a peer. A serial line always has one, as far as it can tell. */
+bool plat_stream_connected(const struct plat_stream *s);
 
 /**
  * Ends the run: restores the terminal (`linux`) or powers off (`pc`: ACPI S5 for
