@@ -24,6 +24,8 @@ static const char *const level_names[] = { "error", "warn", "info", "debug" };
 static const char *const prefixes[] = { "husk: error: ", "husk: warning: ", "husk: ", "husk: debug: " };
 static enum log_level threshold = LOG_INFO;
 static enum cursor cursor;
+static log_sink *redirected;
+static void *redirected_ctx;
 
 void log_set_level(enum log_level level)
 {
@@ -73,10 +75,20 @@ static void append_format(struct message *m, const char *format, va_list args)
 		append(m, "\n");
 }
 
+void log_redirect(log_sink *sink, void *ctx)
+{
+	redirected = sink;
+	redirected_ctx = ctx;
+}
+
 static void print(const struct message *m)
 {
 	if (m->size == 0)
 		return;
+	if (redirected != NULL) {
+		redirected(redirected_ctx, m->text, m->size);
+		return;
+	}
 	cursor = m->text[m->size - 1] == '\n' ? CURSOR_LINE_START : CURSOR_AFTER_TEXT;
 	plat_log_write(m->text, m->size);
 }

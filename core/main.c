@@ -8,6 +8,7 @@
 
 #include <husk/feature.h>
 #include <husk/log.h>
+#include <husk/option.h>
 #include <husk/vm.h>
 
 #define MIB      ((uint64_t)1 << 20)
@@ -21,6 +22,19 @@ static void print_version(void)
 	log_text("husk %s (%s)\n", husk_params.version, husk_params.config);
 }
 
+/* Options of features, collected by the linker. */
+extern const struct option *const __start_husk_options[] __attribute__((weak));
+extern const struct option *const __stop_husk_options[] __attribute__((weak));
+
+static void print_feature_options(void)
+{
+	for (const struct option *const *o = __start_husk_options; o < __stop_husk_options; o++) {
+		int pad = 12 - (int)(strlen((*o)->name) + strlen((*o)->value));
+
+		log_text("  %s%s%*s %s\n", (*o)->name, (*o)->value, pad > 0 ? pad : 0, "", (*o)->help);
+	}
+}
+
 static void print_help(void)
 {
 	print_version();
@@ -28,8 +42,9 @@ static void print_help(void)
 		 "  help         print this and end\n"
 		 "  version      print the version and the configuration and end\n"
 		 "  features     print what is linked into this image and end\n"
-		 "  log=LEVEL    print messages of level error, warn, info or debug, and above\n"
-		 "Options may be written with -- before them. Ctrl-A h in the run lists the keys.\n"
+		 "  log=LEVEL    print messages of level error, warn, info or debug, and above\n");
+	print_feature_options();
+	log_text("Options may be written with -- before them. Ctrl-A h in the run lists the keys.\n"
 		 "exit status: %d guest powered off or user quit, %d host, %d payload, %d guest crash\n",
 		 HUSK_EXIT_OK, HUSK_EXIT_HOST, HUSK_EXIT_PAYLOAD, HUSK_EXIT_GUEST);
 }
@@ -92,6 +107,26 @@ static enum action set_level(const char *word, const char *name)
 	return ACTION_RUN;
 }
 
+/** True if `option` is o, with its value where it takes one. */
+static bool is_option(const struct option *o, const char *option)
+{
+	size_t length = strlen(o->name);
+
+	return strncmp(option, o->name, length) == 0 && (o->name[length - 1] == '=' || option[length] == '\0');
+}
+
+static enum action parse_feature_option(const char *word, const char *option)
+{
+	for (const struct option *const *o = __start_husk_options; o < __stop_husk_options; o++) {
+		if (!is_option(*o, option))
+			continue;
+		if ((*o)->given(option + strlen((*o)->name)) != 0)
+			return bad_option(word, "has a wrong value");
+		return ACTION_RUN;
+	}
+	return bad_option(word, "is unknown");
+}
+
 static enum action parse_option(const char *word)
 {
 	static const struct {
@@ -110,7 +145,7 @@ static enum action parse_option(const char *word)
 	}
 	if (strncmp(option, "log=", 4) == 0)
 		return set_level(word, option + 4);
-	return bad_option(word, "is unknown");
+	return parse_feature_option(word, option);
 }
 
 /** Copies the next word and returns what follows it, or NULL at the end. Words that are too long are cut. */

@@ -23,7 +23,10 @@ static int find_providers(struct vm *vm)
 	vm->engine = need_provider(FEATURE_ENGINE, "engine");
 	vm->machine = need_provider(FEATURE_MACHINE, "machine");
 	vm->timer = need_provider(FEATURE_TIMER, "timer model");
-	return vm->engine != NULL && vm->machine != NULL && vm->timer != NULL ? 0 : -ENODEV;
+	if (vm->engine == NULL || vm->machine == NULL || vm->timer == NULL)
+		return -ENODEV;
+	vm->run = vm->engine->run;
+	return 0;
 }
 
 static int no_memory(const char *what)
@@ -176,13 +179,11 @@ static void handle_attention(struct vcpu *v)
 /** Runs one vCPU until the VM has a request. */
 static void run_vcpu(struct vcpu *v)
 {
-	const struct engine *engine = v->vm->engine;
-
 	for (;;) {
 		handle_attention(v);
 		if (is_requested(v->vm))
 			return;
-		switch (engine->run(v)) {
+		switch (v->vm->run(v)) {
 		case ENGINE_ATTENTION: break;
 		case ENGINE_IDLE: wait(v); break;
 		case ENGINE_HALTED: handle_halt(v); break;

@@ -121,6 +121,8 @@ static void on_look(struct timer *t)
 	timer_arm(d->vm->vcpus[0], t, plat_time_ns() + NS_PER_S);
 	if (d->vm->resets != d->resets)
 		begin(d);
+	if (d->vm->stopped)
+		return;
 	check_exception_loop(d);
 	if (!d->loop_reported && !d->halt_reported)
 		check_silence(d);

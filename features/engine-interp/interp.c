@@ -290,6 +290,7 @@ static const struct engine engine_interp = {
 	.step = interp_step,
 	.registers = mips_registers,
 	.nr_registers = MIPS_NR_REGISTERS,
+	.nr_details = MIPS_NR_DETAILS,
 	.get_register = mips_get_register,
 	.set_register = mips_set_register,
 	.translate = interp_translate,

@@ -17,13 +17,14 @@
 static void print_registers(struct vm *vm, struct vcpu *v)
 {
 	const struct engine *e = vm->engine;
+	unsigned listed = e->nr_registers - e->nr_details;
 
 	log_text("vCPU %u at ", v->id);
 	monitor_print_address(vm, e->get_register(v, 0));
 	log_text("\n");
-	for (unsigned i = 0; i < e->nr_registers; i++)
+	for (unsigned i = 0; i < listed; i++)
 		log_text("%-10s 0x%0*" PRIx64 "%s", e->registers[i].name, (int)(2 * e->registers[i].bytes),
-			 e->get_register(v, i), i % 3 == 2 || i + 1 == e->nr_registers ? "\n" : "  ");
+			 e->get_register(v, i), i % 3 == 2 || i + 1 == listed ? "\n" : "  ");
 }
 
 static void info_registers(struct vm *vm)

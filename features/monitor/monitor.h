@@ -35,9 +35,6 @@ struct monitor {
 /** Prepares the monitor of vm. */
 void monitor_init(struct monitor *m, struct vm *vm);
 
-/** Runs one line; it is cut into words in place. Says what is wrong with it if something is. */
-void monitor_execute(struct vm *vm, char *line);
-
 /** The command of that name or of which it is the only abbreviation; NULL after saying why not. */
 const struct monitor_command *monitor_find(const char *name);
 

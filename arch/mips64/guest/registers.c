@@ -3,8 +3,9 @@
 
 #include "arch/mips64/guest/cp0.h"
 #include "arch/mips64/guest/cpu.h"
+#include "arch/mips64/guest/fpu/fpu.h"
 
-enum { PC, GPR0, HI = GPR0 + 32, LO, STATUS, CAUSE, EPC, BADVADDR, ENTRYHI, COUNT };
+enum { PC, GPR0, HI = GPR0 + 32, LO, STATUS, CAUSE, EPC, BADVADDR, ENTRYHI, COUNT, FPR0, FCSR = FPR0 + 32, FIR };
 
 #define WIDE(name)      \
 	{               \
@@ -17,7 +18,12 @@ const struct engine_register mips_registers[MIPS_NR_REGISTERS] = {
 	WIDE("t1"),      WIDE("t2"),     WIDE("t3"),  WIDE("s0"),       WIDE("s1"),      WIDE("s2"),     WIDE("s3"),
 	WIDE("s4"),      WIDE("s5"),     WIDE("s6"),  WIDE("s7"),       WIDE("t8"),      WIDE("t9"),     WIDE("k0"),
 	WIDE("k1"),      WIDE("gp"),     WIDE("sp"),  WIDE("s8"),       WIDE("ra"),      WIDE("hi"),     WIDE("lo"),
-	{ "status", 4 }, { "cause", 4 }, WIDE("epc"), WIDE("badvaddr"), WIDE("entryhi"), { "count", 4 },
+	{ "status", 4 }, { "cause", 4 }, WIDE("epc"), WIDE("badvaddr"), WIDE("entryhi"), { "count", 4 }, WIDE("f0"),
+	WIDE("f1"),      WIDE("f2"),     WIDE("f3"),  WIDE("f4"),       WIDE("f5"),      WIDE("f6"),     WIDE("f7"),
+	WIDE("f8"),      WIDE("f9"),     WIDE("f10"), WIDE("f11"),      WIDE("f12"),     WIDE("f13"),    WIDE("f14"),
+	WIDE("f15"),     WIDE("f16"),    WIDE("f17"), WIDE("f18"),      WIDE("f19"),     WIDE("f20"),    WIDE("f21"),
+	WIDE("f22"),     WIDE("f23"),    WIDE("f24"), WIDE("f25"),      WIDE("f26"),     WIDE("f27"),    WIDE("f28"),
+	WIDE("f29"),     WIDE("f30"),    WIDE("f31"), { "fcsr", 4 },    { "fir", 4 },
 };
 
 uint64_t mips_get_register(struct vcpu *v, unsigned n)
@@ -26,6 +32,8 @@ uint64_t mips_get_register(struct vcpu *v, unsigned n)
 
 	if (n >= GPR0 && n < HI)
 		return c->gpr[n - GPR0];
+	if (n >= FPR0 && n < FCSR)
+		return c->fpu.fpr[n - FPR0];
 	switch (n) {
 	case PC: return c->pc;
 	case HI: return c->hi;
@@ -36,6 +44,8 @@ uint64_t mips_get_register(struct vcpu *v, unsigned n)
 	case BADVADDR: return c->cp0.badvaddr;
 	case ENTRYHI: return c->cp0.entryhi;
 	case COUNT: return mips_count(c);
+	case FCSR: return c->fpu.fcsr;
+	case FIR: return c->model->fir;
 	default: return 0;
 	}
 }
@@ -48,6 +58,10 @@ void mips_set_register(struct vcpu *v, unsigned n, uint64_t value)
 		c->gpr[n - GPR0] = value;
 		return;
 	}
+	if (n >= FPR0 && n < FCSR) {
+		c->fpu.fpr[n - FPR0] = value;
+		return;
+	}
 	switch (n) {
 	case PC: c->pc = value; break;
 	case HI: c->hi = value; break;
@@ -57,6 +71,7 @@ void mips_set_register(struct vcpu *v, unsigned n, uint64_t value)
 	case EPC: c->cp0.epc = value; break;
 	case BADVADDR: c->cp0.badvaddr = value; break;
 	case ENTRYHI: mips_set_entryhi(c, value); break;
+	case FCSR: c->fpu.fcsr = (c->fpu.fcsr & ~FCSR_WRITABLE) | ((uint32_t)value & FCSR_WRITABLE); break;
 	default: break;
 	}
 }

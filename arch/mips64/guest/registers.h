@@ -7,8 +7,11 @@
 
 #include <husk/engine.h>
 
-/** pc, the 32 general registers, hi, lo, and the CP0 registers one looks at first. */
-#define MIPS_NR_REGISTERS 41u
+/** pc, the 32 general registers, hi, lo, the CP0 registers one looks at first, and the details. */
+#define MIPS_NR_REGISTERS (41u + MIPS_NR_DETAILS)
+
+/** f0 to f31, fcsr, fir. For engine.nr_details. */
+#define MIPS_NR_DETAILS 34u
 
 /** Names, in order of numbers; 0 is pc. For engine.registers. */
 extern const struct engine_register mips_registers[MIPS_NR_REGISTERS];

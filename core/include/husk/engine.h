@@ -38,18 +38,33 @@ struct engine {
 	 * ATTN_IRQ away and leaves its meaning to the engine.
 	 */
 	enum engine_exit (*run)(struct vcpu *v);
-	/** Executes exactly one instruction (a branch together with its delay slot), taking interrupts first. */
+	/**
+	 * Executes exactly one instruction (a branch together with its delay slot), taking interrupts first. Does not
+	 * stop at breakpoints.
+	 */
 	enum engine_exit (*step)(struct vcpu *v);
 
 	/** Registers by number, 0 .. nr_registers - 1; the first is the program counter. */
 	const struct engine_register *registers;
 	unsigned nr_registers;
+	unsigned nr_details; /**< so many at the end are for debuggers: lists leave them out */
 	/** Value of a register, zero-extended. */
 	uint64_t (*get_register)(struct vcpu *v, unsigned n);
 	/** Sets a register as a debugger would. */
 	void (*set_register)(struct vcpu *v, unsigned n, uint64_t value);
 	/** Guest virtual → guest physical without side effects. Returns 0 or -EFAULT. */
 	int (*translate)(struct vcpu *v, uint64_t gva, uint64_t *gpa);
+	/**
+	 * Sets or removes a breakpoint: run() leaves guest code before the instruction at gva with DEBUG_BREAKPOINT
+	 * (vcpu.h), even if it is the first one. Setting it twice is setting it once. Returns 0, -ENOSPC, or -ENOENT if
+	 * there is none to remove. NULL: the engine cannot; a debugger then steps and compares.
+	 */
+	int (*set_breakpoint)(struct vcpu *v, uint64_t gva, bool on);
+	/**
+	 * Sets or removes a watchpoint: run() and step() leave guest code with DEBUG_WATCHPOINT before an access of a
+	 * kind in `access` (enum debug_access) that touches [gva, gva + size). Returns as set_breakpoint(). NULL: cannot.
+	 */
+	int (*set_watchpoint)(struct vcpu *v, uint64_t gva, uint64_t size, unsigned access, bool on);
 	/** Prints system state (CP0, TLB, last exceptions) with log_text(). */
 	void (*print_state)(struct vcpu *v);
 	/** Exceptions taken with no return from exception in between; grows without end in an exception loop. */

@@ -4,6 +4,7 @@
 #define HUSK_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /** Longest message of one call, prefix not counted. */
 #define LOG_LINE_MAX 1000u
@@ -32,6 +33,15 @@ void log_line(enum log_level level, const char *format, ...) __attribute__((form
  * be made of several calls. Starts on a fresh line after guest output; cut as log_line() does.
  */
 void log_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/** Takes text in place of the host's console. */
+typedef void log_sink(void *ctx, const char *text, size_t size);
+
+/**
+ * Sends everything that is printed from now on to `sink`, until NULL gives it back to the console: for commands whose
+ * output somebody else asked for.
+ */
+void log_redirect(log_sink *sink, void *ctx);
 
 /** The console says where guest output left the cursor of the terminal: at the start of a line or not. */
 void log_guest_output(bool line_start);

@@ -17,6 +17,9 @@ struct monitor_command {
 	int (*run)(struct vm *vm, int argc, char **argv);
 };
 
+/** Runs one line; it is cut into words in place. Prints what is wrong with it if something is. */
+void monitor_execute(struct vm *vm, char *line);
+
 /** Adds a command to the image, used as `MONITOR_COMMAND(peek) = { "peek", ... };` */
 #define MONITOR_COMMAND(id)                                                                     \
 	static const struct monitor_command monitor_command_##id;                               \

@@ -3,12 +3,31 @@
 #ifndef HUSK_VCPU_H
 #define HUSK_VCPU_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <husk/platform.h>
 #include <husk/timer.h>
 
 struct vm;
+
+/** What was reached, when guest code was left for the debugger. */
+enum debug_event { DEBUG_NOTHING, DEBUG_BREAKPOINT, DEBUG_WATCHPOINT };
+
+/** Kinds of access that a watchpoint waits for. */
+enum debug_access { DEBUG_READ = 1, DEBUG_WRITE = 2 };
+
+/**
+ * A debugger's hold on a vCPU. All zero without one. Engines look at it where they enter guest code, decode or take
+ * a slow path, never for each instruction.
+ */
+struct vcpu_debug {
+	bool hold_interrupts;    /**< no interrupt is taken */
+	bool ignore_watchpoints; /**< the next accesses are those of an instruction that was stopped already */
+	/** Set together with ATTN_DEBUG, with the pc at the instruction, which has had no effect yet. */
+	enum debug_event event;
+	uint64_t address; /**< DEBUG_WATCHPOINT: first address of the access */
+};
 
 /**
  * Common part of a vCPU: the first member of the engine's own vCPU structure, which the core allocates
@@ -21,6 +40,7 @@ struct vcpu {
 	struct timer_queue timers;
 	uint64_t instructions; /**< guest instructions executed so far */
 	uint64_t idles;        /**< times it went idle */
+	struct vcpu_debug debug;
 };
 
 /** Bits pending for this vCPU; cheap enough for every guest branch. */
