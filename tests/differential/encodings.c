@@ -298,6 +298,8 @@ const struct encoding encodings[] = {
 	{ "reserved SPECIAL", SPECIAL(0x0e), "srtrdR", G_TRAP },
 	{ "reserved REGIMM", REGIMM(0x0f), "sr", G_TRAP },
 	{ "reserved COP1", COP1(16, 0x23), "dfaF", G_TRAP },
+
+	{ "addiu (written)", OP(0x09), "p-", G_CODE },
 };
 
 const unsigned nr_encodings = sizeof(encodings) / sizeof(encodings[0]);

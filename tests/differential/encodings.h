@@ -26,7 +26,8 @@
  *	bN  bit field: 0 EXT, 1 DEXTM, 2 DEXTU, 3 DEXT, 4 INS, 5 DINSM, 6 DINSU, 7 DINS; 8 and 9 EXTS/CINS, EXTS32/CINS32
  *	c-  condition code to set, bits 10:8    C-  condition code to test, bits 20:18
  *	o-  branch distance    j-  jump target    J-  s is a register with a jump target
- *	qF  before it, quiet the signalling NaN that register s of format F (f or g) may hold
+ *	p-  before it, stores that write the instruction itself
+ *	q-  before it, quiet the signalling NaN that the FP register in place d may hold
  */
 #ifndef DIFFERENTIAL_ENCODINGS_H
 #define DIFFERENTIAL_ENCODINGS_H
@@ -34,7 +35,7 @@
 #include <stdint.h>
 
 /** Kinds of instructions, mixed differently from block to block. */
-enum group { G_ALU, G_MULDIV, G_MEMORY, G_BRANCH, G_FLOAT, G_OCTEON, G_ATOMIC, G_TRAP, GROUPS };
+enum group { G_ALU, G_MULDIV, G_MEMORY, G_BRANCH, G_FLOAT, G_OCTEON, G_ATOMIC, G_TRAP, G_CODE, GROUPS };
 
 /** One instruction. */
 struct encoding {

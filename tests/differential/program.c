@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/mips64/guest/cpu.h"
+
 static void *allocate(size_t count, size_t size)
 {
 	void *p = calloc(count, size);
@@ -38,18 +40,18 @@ static uint64_t random_float(struct random *r, unsigned n)
 	return random_bits(r) << 32 | ((random_once_in(r, 4) ? random_integer(r) : random_single(r)) & 0xffffffff);
 }
 
-static void random_state(struct state *s, struct random *r)
+static void random_state(struct state *s, struct random *r, const struct variant *v)
 {
 	memset(s, 0, sizeof(*s));
 	for (unsigned n = 1; n < 32; n++)
 		s->gpr[n] = n <= LAST_WORD ? random_word(r) : random_integer(r);
-	for (unsigned n = 0; n < 32; n++)
+	for (unsigned n = 0; n < 32 && (v->features & MIPS_HAS_FPU) != 0; n++)
 		s->fpr[n] = random_float(r, n);
 	for (unsigned n = 0; n < SCRATCH_WORDS; n++)
 		s->scratch[n] = random_value(r);
 	s->hi = random_integer(r);
 	s->lo = random_integer(r);
-	s->fcsr = random_fcsr(r);
+	s->fcsr = (v->features & MIPS_HAS_FPU) != 0 ? random_fcsr(r) : 0;
 }
 
 static struct program *allocate_program(const struct variant *v, unsigned blocks, unsigned runs)
@@ -73,7 +75,7 @@ struct program *program_new(const struct plan *plan)
 		generate_block(&p->blocks[n], &r, plan->variant, plan->only);
 	for (unsigned n = 0; n < p->nr_runs; n++) {
 		p->runs[n].block = n % p->nr_blocks;
-		random_state(&p->runs[n].before, &r);
+		random_state(&p->runs[n].before, &r, plan->variant);
 	}
 	return p;
 }

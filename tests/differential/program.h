@@ -44,11 +44,11 @@ struct variant {
 	uint32_t without; /**< bit n: enum group n is not used */
 };
 
-/** A branch whose target is not known while it is made. */
+/** An address that is not known while an item is made. */
 struct fixup {
-	unsigned word;   /**< of the branch; the LUI and ORI before it for a jump through a register */
+	unsigned word;   /**< of the branch, or of the LUI before an ORI that make the address */
 	unsigned target; /**< number of the item to go to */
-	enum { FIX_DISTANCE, FIX_REGION, FIX_REGISTER } how;
+	enum { FIX_DISTANCE, FIX_REGION, FIX_REGISTER, FIX_CODE } how;
 };
 
 #define BLOCK_ITEMS 64u
