@@ -5,8 +5,9 @@
 CHECKS := unit lint kconfig core randconfig repro fuzz differential functional
 .PHONY: check $(addprefix check-,$(CHECKS)) lint bench
 
-CHECK = $(PYTHON) tests/check.py --out '$(O)' --make '$(MAKE)' $(if $(N),--count '$(N)') $(if $(T),--only '$(T)') \
-	$(addprefix --variable=,$(foreach v,CC HUSK_CACHE IMAGES_LOCK SEED,$(if $(filter command%,$(origin $(v))),'$(v)=$($(v))')))
+# Variables of the command line that every make in there gets, too.
+GIVEN = $(addprefix --variable=,$(foreach v,CC HUSK_CACHE IMAGES_LOCK SEED,$(if $(filter command%,$(origin $(v))),'$(v)=$($(v))')))
+CHECK = $(PYTHON) tests/check.py --out '$(O)' --make '$(MAKE)' $(if $(N),--count '$(N)') $(if $(T),--only '$(T)') $(GIVEN)
 
 $(O)/.packages-check: images/packages.sh
 	@mkdir -p $(@D)
@@ -18,7 +19,7 @@ $(addprefix check-,$(CHECKS)): check-%: $(O)/.packages-check
 	@$(CHECK) $*
 lint: check-lint
 bench: $(O)/.packages-check
-	@$(PYTHON) tests/bench/bench.py --out '$(O)/bench' --make '$(MAKE)' $(if $(N),--count '$(N)')
+	@$(PYTHON) tests/bench/bench.py --out '$(O)/bench' --make '$(MAKE)' $(if $(N),--count '$(N)') $(GIVEN)
 
 # --- unit test programs, a goal for tests/check.py
 
