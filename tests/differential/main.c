@@ -62,11 +62,17 @@ static bool sides_differ(void *ctx, struct program *p)
 	return difference != NO_DIFFERENCE;
 }
 
+/* Cuts the program down to what still differs, if it can, and shows that. */
 static void explain(struct sides *s, const struct program *p, unsigned run)
 {
-	struct program *one = program_of_run(p, run < p->nr_runs ? run : p->nr_runs - 1);
+	unsigned last = run < p->nr_runs ? run : p->nr_runs - 1;
+	struct program *one = program_of_run(p, last, false);
 	struct outcome husk, reference;
 
+	if (!sides_differ(s, one)) {
+		program_free(one);
+		one = program_of_run(p, last, true);
+	}
 	if (sides_differ(s, one))
 		shrink(one, sides_differ, s);
 	else

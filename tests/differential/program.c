@@ -80,12 +80,15 @@ struct program *program_new(const struct plan *plan)
 	return p;
 }
 
-struct program *program_of_run(const struct program *p, unsigned run)
+struct program *program_of_run(const struct program *p, unsigned run, bool with_earlier)
 {
-	struct program *one = allocate_program(p->variant, 1, 1);
+	struct program *one = allocate_program(p->variant, 1, run + 1);
 
 	one->blocks[0] = p->blocks[p->runs[run].block];
-	one->runs[0].before = p->runs[run].before;
+	one->nr_runs = 0;
+	for (unsigned n = with_earlier ? 0 : run; n <= run; n++)
+		if (p->runs[n].block == p->runs[run].block)
+			one->runs[one->nr_runs++].before = p->runs[n].before;
 	return one;
 }
 

@@ -93,8 +93,8 @@ struct plan {
 /** Makes the program of a plan. Never fails; ends the process if memory is short. */
 struct program *program_new(const struct plan *plan);
 
-/** A program of one run of `p`. */
-struct program *program_of_run(const struct program *p, unsigned run);
+/** A program of one run of `p` and, if `with_earlier`, those of the same block before it, which may have changed it. */
+struct program *program_of_run(const struct program *p, unsigned run, bool with_earlier);
 
 /** Frees it. */
 void program_free(struct program *p);

@@ -126,15 +126,18 @@ static void print_before(const struct state *before)
 
 void report(const struct program *p, const struct outcome *husk, const struct outcome *reference)
 {
-	const struct state *before = &p->runs[0].before;
+	unsigned difference = first_difference(husk, reference),
+		 run = difference < p->nr_runs ? difference : p->nr_runs - 1;
+	const struct state *before = &p->runs[run].before;
 
 	if (!print_disassembly(&p->blocks[0]))
 		print_words(&p->blocks[0]);
+	printf("run %u of %u, ", run + 1, p->nr_runs);
 	print_before(before);
 	if (husk->failure[0] != '\0')
 		printf("husk: %s\n", husk->failure);
 	if (reference->failure[0] != '\0')
 		printf("reference: %s\n", reference->failure);
-	if (husk->nr_states > 0 && reference->nr_states > 0)
-		print_states(before, &husk->states[0], &reference->states[0]);
+	if (run < husk->nr_states && run < reference->nr_states)
+		print_states(before, &husk->states[run], &reference->states[run]);
 }

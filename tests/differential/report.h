@@ -18,7 +18,7 @@ typedef bool differs(void *ctx, struct program *p);
 /** Replaces items of the one block of a program by nothing, as long as the sides still differ. */
 void shrink(struct program *p, differs *test, void *ctx);
 
-/** Prints the code of the one run of a program, its state before, and the states after, where they differ. */
+/** Prints the code of the one block of a program and, of the first run that differs, the states before and after. */
 void report(const struct program *p, const struct outcome *husk, const struct outcome *reference);
 
 #endif
