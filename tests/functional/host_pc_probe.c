@@ -4,6 +4,7 @@
  * the real objects of the host, boots it and talks to it. One command a line from
  * the console; each prints its result, then a prompt.
  */
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -168,6 +169,134 @@ static void kick(const char *argument)
 	log_text("kicked %u%s\n", (unsigned)take(), argument);
 }
 
+/* --- memory for code */
+
+static int twice(int x)
+{
+	return 2 * x;
+}
+
+/* Stores a jump to twice() through one view and runs it through the other. */
+static bool jump_works(const struct plat_code *code, size_t at)
+{
+	uint64_t next = (uint64_t)code->execute + at + 5;
+	int32_t distance = (int32_t)((uint64_t)twice - next);
+
+	code->write[at] = 0xe9; /* JMP rel32 */
+	memcpy(code->write + at + 1, &distance, sizeof(distance));
+	return next + (uint64_t)(int64_t)distance == (uint64_t)twice &&
+	       ((int (*)(int))(uint64_t)(code->execute + at))(21) == 42;
+}
+
+static bool code_works(size_t bytes, const struct plat_code *code)
+{
+	uint64_t execute = (uint64_t)code->execute, write = (uint64_t)code->write;
+	uint64_t align = bytes < 2 * MIB ? 4096 : 2 * MIB;
+
+	if (code->size < bytes || code->size - bytes > 4095 || ((code->size | execute | write) & 4095) != 0)
+		return false;
+	if (((execute | write) & (align - 1)) != 0 || execute + code->size > (uint64_t)1 << 31)
+		return false;
+	if (!is_zero((const uint64_t *)execute, code->size) || (uint64_t)(int64_t)(int32_t)write != write)
+		return false;
+	return jump_works(code, 0) && jump_works(code, code->size - 5) && jump_works(code, code->size / 2 + 3);
+}
+
+/* Takes memory for code in pieces of as many KiB until there is no more; checks each, again when all are there. */
+static void make_code(const char *argument)
+{
+	static struct plat_code code[64];
+	size_t bytes = strtoul(argument, NULL, 10) << 10;
+	unsigned n = 0, bad = 0;
+	int err;
+
+	while ((err = plat_code_alloc(bytes, &code[n])) == 0 && n < 63)
+		bad += !code_works(bytes, &code[n++]);
+	for (unsigned i = 0; i < n; i++)
+		bad += !jump_works(&code[i], 0);
+	log_text("made %u, bad %u, last %s\n", n, bad, err == 0 ? "given" : err == -ENOMEM ? "no memory" : "?");
+}
+
+/* What must not be done with memory for code. */
+static void misuse_code(const char *how)
+{
+	struct plat_code code;
+	size_t bytes = strstr(how, "large") != NULL ? 4 * MIB : 8192;
+
+	if (plat_code_alloc(bytes, &code) != 0)
+		return;
+	memset(code.write, 0xc3, code.size); /* RET */
+	((void (*)(void))(uint64_t)code.execute)();
+	log_text("misusing %s\n", how);
+	if (strncmp(how, "store", 5) == 0)
+		*(volatile uint8_t *)(uint64_t)code.execute = 0x90;
+	else if (strncmp(how, "run", 3) == 0)
+		((void (*)(void))(uint64_t)code.write)();
+	else if (strncmp(how, "before", 6) == 0)
+		code.write[-1] = 1;
+	else if (strncmp(how, "after", 5) == 0)
+		code.write[code.size] = 1;
+	log_text("it was possible\n");
+}
+
+/*
+ * Fills all registers but rsp, which is not a multiple of 16 here, waits for ATTN_TIMER and returns 0 in eax if the
+ * registers are still the same. Runs from wherever it is copied to.
+ */
+__asm__(".pushsection .rodata.spin, \"a\"\n"
+	"spin_code:\n"
+	"push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
+	".set n, 0\n"
+	".irp r, rax, rcx, rdx, rbx, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15\n"
+	"mov $(n * 0x01010101 - 0x7f7f7f7f), %\\r\n"
+	"movq %\\r, %xmm0; punpcklqdq %xmm0, %xmm0; sub $16, %rsp; movups %xmm0, (%rsp)\n"
+	".set n, n + 1\n"
+	".endr\n"
+	".irp i, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0\n"
+	"movups (%rsp), %xmm\\i; add $16, %rsp\n"
+	".endr\n"
+	"pcmpeqd %xmm15, %xmm15\n"
+	"1: testl $1, attention\n"
+	"jz 1b\n"
+	".set n, 0\n"
+	".irp r, rax, rcx, rdx, rbx, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15\n"
+	"cmp $(n * 0x01010101 - 0x7f7f7f7f), %\\r; jne 2f\n"
+	".set n, n + 1\n"
+	".endr\n"
+	".set n, 0\n"
+	".irp i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14\n"
+	"movq %xmm\\i, %rax; cmp $(n * 0x01010101 - 0x7f7f7f7f), %rax; jne 2f\n"
+	"punpckhqdq %xmm\\i, %xmm\\i; movq %xmm\\i, %rcx; cmp %rax, %rcx; jne 2f\n"
+	".set n, n + 1\n"
+	".endr\n"
+	"pcmpeqd %xmm0, %xmm0; pcmpeqd %xmm15, %xmm0; pmovmskb %xmm0, %eax; cmp $0xffff, %eax; jne 2f\n"
+	"xor %eax, %eax; jmp 3f\n"
+	"2: mov $1, %eax\n"
+	"3: pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
+	"ret\n"
+	"spin_code_end:\n"
+	".popsection\n");
+
+extern const uint8_t spin_code[], spin_code_end[];
+
+/* Has interrupts come while generated code runs. */
+static void spin(const char *argument)
+{
+	unsigned long times = strtoul(argument, NULL, 10);
+	struct plat_code code;
+	unsigned bad = 0;
+
+	if (plat_code_alloc((size_t)(spin_code_end - spin_code), &code) != 0)
+		return;
+	memcpy(code.write, spin_code, (size_t)(spin_code_end - spin_code));
+	for (unsigned long i = 0; i < times; i++) {
+		take();
+		plat_deadline_set(plat_time_ns() + MS / 2);
+		bad += ((unsigned (*)(void))(uint64_t)code.execute)();
+	}
+	log_text("interrupted %lu times, bad %u\n", times, bad);
+}
+
 static void attach_features(const char *argument)
 {
 	log_text("attached %d%s\n", feature_attach_all(NULL), argument);
@@ -247,6 +376,9 @@ static const struct {
 	{ "kick", kick },
 	{ "attach", attach_features },
 	{ "overflow", overflow },
+	{ "code", make_code },
+	{ "misuse", misuse_code },
+	{ "spin", spin },
 	{ "touch", touch },
 	{ "fault", fault },
 	{ "exit", leave },

@@ -268,6 +268,29 @@ def test_memory_above_4_gib(probe):
         assert machine.last("exit 0")[1] == 0
 
 
+# --- memory for code
+
+
+@pytest.mark.parametrize("memory, cpu", [(96, "qemu64"), (2100, "max")], ids=["2 MiB pages", "1 GiB pages"])
+def test_code(probe, memory, cpu):
+    """Code stored through one view runs through the other, wherever it is; memory beside it is as before."""
+    with boot(probe, "-cpu", cpu, memory=memory) as machine:
+        assert machine.do("code 0") == machine.do("code 2097152") == "made 0, bad 0, last no memory"
+        assert machine.do("code 1") == machine.do("code 20") == "made 63, bad 0, last given"
+        pieces = number(r"made (\d+), bad 0, last", machine.do("code 5000"))
+        assert pieces == 63 if memory > 1000 else 10 < pieces < 20
+        text = machine.do("alloc 1")
+        assert "bad" not in text
+        pieces, chain = re.search(r"(\d+) pieces in the chain of (\d+)", text).groups()
+        assert pieces == chain
+
+
+def test_code_is_interrupted(probe):
+    """Interrupts that come while generated code runs change none of its registers."""
+    with boot(probe) as machine:
+        assert machine.do("spin 300") == "interrupted 300 times, bad 0"
+
+
 # --- host exceptions
 
 
@@ -280,6 +303,12 @@ FAULTS = {
     "touch heap": "execution of a protected address",
     "touch null": "write of an unmapped address 0x8 (null pointer)",
     "touch nowhere": "write of an unmapped address 0x700000000000",
+    "misuse store": "write of a protected address",
+    "misuse store large": "write of a protected address",
+    "misuse run": "execution of a protected address",
+    "misuse run large": "execution of a protected address",
+    "misuse before": "write of an unmapped address",
+    "misuse after": "write of an unmapped address",
     "fault invalid": "host exception 6 (invalid opcode)",
     "fault divide": "host exception 0 (divide error)",
     "fault general": "host exception 13 (general protection fault)",

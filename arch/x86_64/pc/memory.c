@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Page tables: Intel SDM 3A, 4.5 (4-level paging). */
+/*
+ * Page tables: Intel SDM 3A, 4.5 (4-level paging). No address is both writable and
+ * executable:
+ *  - RAM, image and devices in use are at their physical addresses. RAM that is free
+ *    or given out is writable; of the image, text is executable and data writable.
+ *  - Memory for generated code is RAM below 2 GiB, near the image, that became
+ *    executable instead of writable. It is written through a second mapping in the
+ *    highest 2 GiB of the address space, where there is nothing else.
+ */
 #include "arch/x86_64/pc/memory.h"
 
 #include <errno.h>
@@ -31,12 +39,24 @@
 
 #define LARGE_PAGE ((uint64_t)2 << 20)
 
+/* The image, and generated code near it, are named by 32 bits; so are views of code for writing, by sign extension. */
+#define CODE_LIMIT  ((uint64_t)1 << 31)
+#define WRITE_VIEWS 0xffffffff80000000ull
+
 #define CPUID_EXTENDED 0x80000001u
 #define EDX_PAGES_1GIB (1u << 26)
 
 static struct ranges free_ranges;
 static uint64_t *pml4;
 static bool has_1gib_pages;
+
+/* Where the next view for writing goes. There is a gap of at least LARGE_PAGE between any two, and around them all. */
+static uint64_t next_view = WRITE_VIEWS + LARGE_PAGE;
+
+static uint64_t page_size(unsigned level)
+{
+	return (uint64_t)1 << (12 + 9 * level);
+}
 
 const void *memory_early_view(uint64_t pa, uint64_t size)
 {
@@ -83,30 +103,84 @@ static uint64_t *entry_at(uint64_t address, unsigned level)
 	}
 }
 
-/* Largest page that fits at `at` with `left` bytes to go. */
+/* Largest page that fits at `at`, or at two addresses that are or-ed, with `left` bytes to go. */
 static unsigned page_level(uint64_t at, uint64_t left)
 {
-	for (unsigned level = has_1gib_pages ? 2 : 1; level > 0; level--) {
-		uint64_t size = (uint64_t)1 << (12 + 9 * level);
-
-		if ((at & (size - 1)) == 0 && left >= size)
+	for (unsigned level = has_1gib_pages ? 2 : 1; level > 0; level--)
+		if ((at & (page_size(level) - 1)) == 0 && left >= page_size(level))
 			return level;
+	return 0;
+}
+
+/* Maps `size` bytes of physical memory at an address that is not mapped yet. */
+static int map_at(uint64_t at, uint64_t pa, uint64_t size, uint64_t flags)
+{
+	for (uint64_t done = 0; done < size;) {
+		unsigned level = page_level((at + done) | (pa + done), size - done);
+		uint64_t *entry = entry_at(at + done, level);
+
+		if (entry == NULL)
+			return -ENOMEM;
+		*entry = (pa + done) | flags | (level > 0 ? PTE_LARGE : 0);
+		done += page_size(level);
 	}
 	return 0;
 }
 
 static int map(uint64_t base, uint64_t end, uint64_t flags)
 {
-	while (base < end) {
-		unsigned level = page_level(base, end - base);
-		uint64_t *entry = entry_at(base, level);
+	return base < end ? map_at(base, base, end - base, flags) : 0;
+}
 
-		if (entry == NULL)
-			return -ENOMEM;
-		*entry = base | flags | (level > 0 ? PTE_LARGE : 0);
-		base += (uint64_t)1 << (12 + 9 * level);
+/* Entry that maps `address`, which is mapped, and its level. */
+static uint64_t *leaf_at(uint64_t address, unsigned *level)
+{
+	uint64_t *table = pml4;
+
+	for (unsigned l = 3;; l--) {
+		uint64_t *entry = &table[address >> (12 + 9 * l) & 511];
+
+		if (l == 0 || (*entry & PTE_LARGE) != 0) {
+			*level = l;
+			return entry;
+		}
+		table = (uint64_t *)(*entry & PTE_ADDRESS);
 	}
+}
+
+/* Replaces a large page by a table that maps the same with pages of the next smaller size. */
+static int split(uint64_t *entry, unsigned level)
+{
+	uint64_t *table = new_table();
+	uint64_t first = level > 1 ? *entry : *entry & ~PTE_LARGE;
+
+	if (table == NULL)
+		return -ENOMEM;
+	for (unsigned i = 0; i < 512; i++)
+		table[i] = first + i * page_size(level - 1);
+	*entry = (uint64_t)table | PTE_PRESENT | PTE_WRITE;
 	return 0;
+}
+
+/* Changes how RAM may be accessed at its own address. The only CPU is this one: no other has to forget anything. */
+static int protect(uint64_t base, uint64_t end, uint64_t flags)
+{
+	int err = 0;
+
+	while (base < end && err == 0) {
+		unsigned level;
+		uint64_t *entry = leaf_at(base, &level);
+		uint64_t size = page_size(level);
+
+		if ((base & (size - 1)) != 0 || end - base < size) {
+			err = split(entry, level);
+			continue;
+		}
+		*entry = (*entry & (PTE_ADDRESS | (level > 0 ? PTE_LARGE : 0))) | flags;
+		base += size;
+	}
+	write_cr3(read_cr3()); /* 4.10.4.1: forgets all translations, which are not global */
+	return err;
 }
 
 /* Data and bss, all but the guard pages of the stacks, which are next to each other somewhere in bss. */
@@ -200,6 +274,27 @@ void *plat_pages_alloc(size_t bytes, size_t align)
 		return NULL;
 	zero((void *)pa, (bytes + RANGE_PAGE - 1) & ~(size_t)(RANGE_PAGE - 1));
 	return (void *)pa;
+}
+
+int plat_code_alloc(size_t bytes, struct plat_code *out)
+{
+	uint64_t pa, view = next_view, size;
+
+	if (bytes == 0 || bytes > CODE_LIMIT)
+		return -ENOMEM;
+	size = (bytes + RANGE_PAGE - 1) & ~(uint64_t)(RANGE_PAGE - 1);
+	if (size + 2 * LARGE_PAGE > -view)
+		return -ENOMEM;
+	pa = ranges_take(&free_ranges, size, bytes >= LARGE_PAGE ? LARGE_PAGE : RANGE_PAGE, CODE_LIMIT);
+	if (pa == 0)
+		return -ENOMEM;
+	zero((void *)pa, size);
+	next_view = (view + size + 2 * LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
+	/* What fails for want of a table stays as it is: part of the memory may have changed already. */
+	if (map_at(view, pa, size, MAP_DATA) != 0 || protect(pa, pa + size, MAP_TEXT) != 0)
+		return -ENOMEM;
+	*out = (struct plat_code){ .write = (uint8_t *)view, .execute = (const uint8_t *)pa, .size = size };
+	return 0;
 }
 
 uint64_t plat_pages_free(void)
