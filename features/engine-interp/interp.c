@@ -20,13 +20,16 @@
 #include "arch/mips64/guest/exception.h"
 #include "arch/mips64/guest/isa.h"
 #include "arch/mips64/guest/mmu.h"
+#include "arch/mips64/guest/pending.h"
 #include "arch/mips64/guest/registers.h"
+#include "features/engine-interp/breakpoint.h"
 #include "features/engine-interp/page.h"
 
 /** A vCPU of this engine. */
 struct interp {
 	struct mips_cpu cpu; /* first: the architecture's view */
 	struct page_cache pages;
+	struct interp_breakpoints breakpoints;
 };
 
 static struct interp *interp(struct mips_cpu *c)
@@ -117,6 +120,7 @@ const struct mips_insn *mips_jump(struct mips_cpu *c, uint64_t va)
 static const struct mips_insn *delay_slot_in_next_page(struct mips_cpu *c, const struct mips_insn *i)
 {
 	struct mips_page *page = fetch_page(c, c->page_va + GUEST_PAGE_SIZE, mips_pc(c, c->delay), true);
+	const struct mips_insn *next;
 	uint32_t word;
 
 	if (page == NULL)
@@ -125,7 +129,9 @@ static const struct mips_insn *delay_slot_in_next_page(struct mips_cpu *c, const
 	if (mips_is_barred_from_slot(c, (uint32_t)mips_swap(c, word, 4)))
 		return mips_raise(c, i, EXC_RI);
 	page_decode(c, page, 0);
-	return page->insns[0].exec(c, &page->insns[0]);
+	next = page->insns[0].exec(c, &page->insns[0]);
+	page_undecode(&interp(c)->pages, page, 0);
+	return next;
 }
 
 const struct mips_insn *interp_exec_page_end(struct mips_cpu *c, const struct mips_insn *i)
@@ -139,6 +145,26 @@ const struct mips_insn *interp_exec_page_end_skip(struct mips_cpu *c, const stru
 {
 	(void)i;
 	return mips_jump(c, c->page_va + GUEST_PAGE_SIZE + 4);
+}
+
+const struct mips_insn *page_exec_trap(struct mips_cpu *c, const struct mips_insn *i)
+{
+	struct mips_page *page = (struct mips_page *)(uintptr_t)c->insns;
+	unsigned n = (unsigned)(i - c->insns);
+	const struct mips_insn *next;
+
+	/* A delay slot is executed with its branch; a debugger puts the breakpoint there. */
+	if (c->delay == NULL && interp_breakpoint_at(&interp(c)->breakpoints, mips_pc(c, i))) {
+		c->pc = mips_pc(c, i);
+		c->vcpu.debug.event = DEBUG_BREAKPOINT;
+		c->vcpu.instructions--; /* not executed, but counted as one that was */
+		plat_kick(&c->vcpu.attention, ATTN_DEBUG);
+		return NULL;
+	}
+	page_decode(c, page, n);
+	next = i->exec(c, i);
+	page_undecode(&interp(c)->pages, page, n);
+	return next;
 }
 
 /* Executes up to `limit` instructions, a branch together with its delay slot, which counts itself. */
@@ -160,43 +186,6 @@ static void execute(struct mips_cpu *c, uint64_t limit)
 	c->vcpu.instructions += n;
 }
 
-static bool stops_for_watch(struct mips_cpu *c)
-{
-	if (!c->watch_fetch || !mips_watch_hit(c, c->pc, MIPS_FETCH))
-		return false;
-	if (c->cp0.status & (STATUS_EXL | STATUS_ERL)) {
-		c->cp0.cause |= CAUSE_WP;
-		return false;
-	}
-	mips_take(c, c->pc, false, EXC_WATCH, false);
-	return true;
-}
-
-/* A watch that hit in an exception handler is reported when the handler is left (PRA 9.25, WP). */
-static bool deferred_watch(struct mips_cpu *c)
-{
-	if ((c->cp0.cause & CAUSE_WP) == 0 || (c->cp0.status & (STATUS_EXL | STATUS_ERL)) != 0)
-		return false;
-	c->cp0.cause &= ~CAUSE_WP;
-	mips_take(c, c->pc, false, EXC_WATCH, false);
-	return true;
-}
-
-/* True if the guest has to go on waiting. */
-static bool still_waiting(struct mips_cpu *c, enum engine_exit *why)
-{
-	uint32_t on = c->cp0.status & (STATUS_IE | STATUS_EXL | STATUS_ERL);
-
-	if (!c->waiting)
-		return false;
-	if (mips_wakes(c)) {
-		c->waiting = false;
-		return false;
-	}
-	*why = on == STATUS_IE && (c->cp0.status & STATUS_IM) != 0 ? ENGINE_IDLE : ENGINE_HALTED;
-	return true;
-}
-
 static enum engine_exit run(struct mips_cpu *c, uint64_t limit)
 {
 	enum engine_exit why;
@@ -204,7 +193,7 @@ static enum engine_exit run(struct mips_cpu *c, uint64_t limit)
 	do {
 		if (still_waiting(c, &why))
 			return why;
-		if (mips_interrupt_pending(c))
+		if (mips_interrupt_pending(c) && !c->vcpu.debug.hold_interrupts)
 			mips_take_interrupt(c);
 		else if (deferred_watch(c) || stops_for_watch(c))
 			continue;
@@ -220,7 +209,13 @@ static enum engine_exit interp_run(struct vcpu *v)
 
 static enum engine_exit interp_step(struct vcpu *v)
 {
-	return run(mips_cpu(v), 1);
+	struct interp_breakpoints *b = &interp(mips_cpu(v))->breakpoints;
+	enum engine_exit why;
+
+	b->ignore = true;
+	why = run(mips_cpu(v), 1);
+	b->ignore = false;
+	return why;
 }
 
 static void interp_flush(struct vcpu *v)
@@ -266,6 +261,13 @@ static int interp_translate(struct vcpu *v, uint64_t gva, uint64_t *gpa)
 	return mips_probe(mips_cpu(v), gva, gpa);
 }
 
+static int interp_set_breakpoint(struct vcpu *v, uint64_t gva, bool on)
+{
+	struct interp *engine = interp(mips_cpu(v));
+
+	return interp_breakpoint_set(&engine->breakpoints, &engine->pages, gva, on);
+}
+
 static void interp_print_state(struct vcpu *v)
 {
 	mips_print_state(mips_cpu(v));
@@ -294,6 +296,7 @@ static const struct engine engine_interp = {
 	.get_register = mips_get_register,
 	.set_register = mips_set_register,
 	.translate = interp_translate,
+	.set_breakpoint = interp_set_breakpoint,
 	.print_state = interp_print_state,
 	.nested_exceptions = interp_nested,
 	.seen_user_mode = interp_seen_user_mode,

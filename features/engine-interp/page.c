@@ -77,7 +77,7 @@ struct mips_page *page_cache_add(struct page_cache *cache, const struct page_req
 	if (page->gpa != MIPS_PAGE_FREE)
 		unlink_page(cache, page);
 	for (unsigned n = 0; n < MIPS_PAGE_INSNS; n++)
-		page->insns[n].exec = page_exec_undecoded;
+		page_undecode(cache, page, n);
 	page->insns[MIPS_PAGE_INSNS].exec = interp_exec_page_end;
 	page->insns[MIPS_PAGE_INSNS + 1].exec = interp_exec_page_end_skip;
 	page->gpa = want->gpa;
@@ -89,13 +89,27 @@ struct mips_page *page_cache_add(struct page_cache *cache, const struct page_req
 	return page;
 }
 
-static void forget(struct mips_page *page, uint64_t from, uint64_t to)
+void page_undecode(const struct page_cache *cache, struct mips_page *page, unsigned n)
+{
+	page->insns[n].exec = (cache->traps[n / 64] >> n % 64 & 1) != 0 ? page_exec_trap : page_exec_undecoded;
+}
+
+void page_cache_trap(struct page_cache *cache, unsigned n, bool on)
+{
+	uint64_t bit = (uint64_t)1 << n % 64;
+
+	cache->traps[n / 64] = on ? cache->traps[n / 64] | bit : cache->traps[n / 64] & ~bit;
+	for (uint32_t p = 0; p < cache->count; p++)
+		page_undecode(cache, &cache->pages[p], n);
+}
+
+static void forget(const struct page_cache *cache, struct mips_page *page, uint64_t from, uint64_t to)
 {
 	/* A branch is decoded by looking at the word behind it. */
 	unsigned first = (unsigned)(from / 4), last = (unsigned)((to - 1) / 4);
 
 	for (unsigned n = first == 0 ? 0 : first - 1; n <= last; n++)
-		page->insns[n].exec = page_exec_undecoded;
+		page_undecode(cache, page, n);
 }
 
 void page_cache_written(struct page_cache *cache, uint64_t gpa, uint64_t size)
@@ -108,7 +122,7 @@ void page_cache_written(struct page_cache *cache, uint64_t gpa, uint64_t size)
 			struct mips_page *page = page_cache_find(cache, base, narrow != 0);
 
 			if (page != NULL) {
-				forget(page, offset, offset + part);
+				forget(cache, page, offset, offset + part);
 				cache->rewritten++;
 			}
 		}

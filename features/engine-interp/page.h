@@ -30,11 +30,12 @@ struct mips_page {
 struct page_cache {
 	struct mips_page *pages;
 	uint32_t *buckets;
-	uint32_t count;     /**< pages in the pool, a power of two, as many buckets */
-	uint32_t next;      /**< next page to reuse */
-	uint64_t decoded;   /**< pages set up so far */
-	uint64_t evicted;   /**< pages given up for another */
-	uint64_t rewritten; /**< writes that hit decoded code */
+	uint32_t count;                       /**< pages in the pool, a power of two, as many buckets */
+	uint32_t next;                        /**< next page to reuse */
+	uint64_t decoded;                     /**< pages set up so far */
+	uint64_t evicted;                     /**< pages given up for another */
+	uint64_t rewritten;                   /**< writes that hit decoded code */
+	uint64_t traps[MIPS_PAGE_INSNS / 64]; /**< bit n: instruction n of every page is page_exec_trap */
 };
 
 /** Makes an empty cache of `count` pages. Returns 0 or -ENOMEM. */
@@ -65,6 +66,15 @@ void page_cache_written(struct page_cache *cache, uint64_t gpa, uint64_t size);
 
 /** Executed in place of an instruction that is not decoded yet: decodes it and executes it. */
 mips_exec page_exec_undecoded;
+
+/** Executed in place of an instruction that may have a breakpoint, defined by the engine. */
+mips_exec page_exec_trap;
+
+/** Puts a trap in place of instruction n of every page, or takes it away. */
+void page_cache_trap(struct page_cache *cache, unsigned n, bool on);
+
+/** Forgets that instruction n of a page is decoded; puts the trap there if there is to be one. */
+void page_undecode(const struct page_cache *cache, struct mips_page *page, unsigned n);
 
 /** Decodes instruction n of a page. */
 void page_decode(const struct mips_cpu *c, struct mips_page *page, unsigned n);
