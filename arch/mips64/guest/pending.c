@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "arch/mips64/guest/pending.h"
+
+#include "arch/mips64/guest/cp0.h"
+#include "arch/mips64/guest/exception.h"
+#include "arch/mips64/guest/mmu.h"
+
+static bool stops_for_watch(struct mips_cpu *c)
+{
+	if (!c->watch_fetch || !mips_watch_hit(c, c->pc, MIPS_FETCH))
+		return false;
+	if (c->cp0.status & (STATUS_EXL | STATUS_ERL)) {
+		c->cp0.cause |= CAUSE_WP;
+		return false;
+	}
+	mips_take(c, c->pc, false, EXC_WATCH, false);
+	return true;
+}
+
+/* A watch that hit in an exception handler is reported when the handler is left (PRA 9.25, WP). */
+static bool deferred_watch(struct mips_cpu *c)
+{
+	if ((c->cp0.cause & CAUSE_WP) == 0 || (c->cp0.status & (STATUS_EXL | STATUS_ERL)) != 0)
+		return false;
+	c->cp0.cause &= ~CAUSE_WP;
+	mips_take(c, c->pc, false, EXC_WATCH, false);
+	return true;
+}
+
+/* True if the guest has to go on waiting. */
+static bool still_waiting(struct mips_cpu *c, enum engine_exit *why)
+{
+	uint32_t on = c->cp0.status & (STATUS_IE | STATUS_EXL | STATUS_ERL);
+
+	if (!c->waiting)
+		return false;
+	if (mips_wakes(c)) {
+		c->waiting = false;
+		return false;
+	}
+	*why = on == STATUS_IE && (c->cp0.status & STATUS_IM) != 0 ? ENGINE_IDLE : ENGINE_HALTED;
+	return true;
+}
+
+enum mips_pending mips_take_pending(struct mips_cpu *c, enum engine_exit *why)
+{
+	if (still_waiting(c, why))
+		return MIPS_WAIT;
+	if (mips_interrupt_pending(c)) {
+		mips_take_interrupt(c);
+		return MIPS_GO;
+	}
+	return deferred_watch(c) || stops_for_watch(c) ? MIPS_LOOK_AGAIN : MIPS_GO;
+}
