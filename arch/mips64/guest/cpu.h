@@ -18,6 +18,7 @@
 
 struct mips_insn;
 struct mips_page;
+struct mips_walker;
 
 /** Number of the register that writes to $0 are decoded to: a place nobody reads. */
 #define MIPS_REG_SINK 32u
@@ -118,6 +119,7 @@ struct mips_stlb {
 struct mips_itlb {
 	uint64_t tag;
 	struct mips_page *page;
+	uint64_t gpa; /**< of the page, where an engine remembers that instead */
 };
 
 /** A MIPS64 vCPU. Engines embed it as their first member. */
@@ -144,6 +146,7 @@ struct mips_cpu {
 
 	struct mips_cp0 cp0;
 	struct mips_tlb tlb;
+	const struct mips_walker *walker; /**< hardware page table walker, or NULL */
 	struct mips_fpu fpu;
 	struct mips_octeon octeon;
 	const struct mips_model *model;
@@ -153,6 +156,8 @@ struct mips_cpu {
 	bool waiting;        /**< WAIT was executed and nothing woke it yet */
 	bool user_mode_seen;
 	uint64_t nested;            /**< exceptions since the last ERET */
+	uint64_t refills;           /**< TLB misses that became exceptions */
+	uint64_t walks;             /**< TLB misses that the walker served */
 	uint64_t decoded_refetches; /**< decoded code given up because it was written */
 
 	struct guest_counter counter; /**< Count/Compare */
@@ -186,8 +191,9 @@ static inline bool mips_has(const struct mips_cpu *c, uint32_t features)
 /**
  * Power-on state for a model (section 9, reset values; Status = BEV|ERL), with the
  * boot state left for the machine: it sets pc, gpr and what its firmware would.
+ * Returns 0, or -ENOMEM after logging one line; only the first call for a vCPU can fail.
  */
-void mips_reset(struct mips_cpu *c, const struct mips_model *model);
+int mips_reset(struct mips_cpu *c, const struct mips_model *model);
 
 /** Input `n` (2-7) of the CPU: Cause.IP[n], usable as an irq_input with the mips_cpu as controller. */
 void mips_irq_input(void *cpu, unsigned n, bool level);

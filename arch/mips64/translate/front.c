@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Walks guest code and emits IR: the block's shape, branches and delay slots. Single instructions are in emit.c. */
+#include "arch/mips64/translate/front.h"
+
+#include <string.h>
+
+#include "arch/mips64/guest/isa.h"
+#include "arch/mips64/guest/mmu.h"
+#include "arch/mips64/translate/emit.h"
+
+int32_t mips_var_offset(ir_var v)
+{
+	if (v == MIPS_VAR_HI)
+		return offsetof(struct mips_cpu, hi);
+	if (v == MIPS_VAR_LO)
+		return offsetof(struct mips_cpu, lo);
+	return (int32_t)(offsetof(struct mips_cpu, gpr) + 8u * v);
+}
+
+static uint32_t word_at(const struct mips_front *f, uint64_t pc)
+{
+	uint32_t word;
+
+	memcpy(&word, f->source->page + (pc & 0xfff), sizeof(word));
+	return (uint32_t)mips_swap(f->source->cpu, word, 4);
+}
+
+static bool at_page_end(uint64_t pc)
+{
+	return (pc & 0xfff) == 0xffc;
+}
+
+static bool same_page(uint64_t a, uint64_t b)
+{
+	return ((a ^ b) & ~0xfffull) == 0;
+}
+
+static struct ir_op *leave(struct mips_front *f, enum ir_opcode op, uint64_t target)
+{
+	struct ir_op *o = mips_emit(f, op);
+
+	o->imm = target;
+	o->loops = target <= f->pc;
+	o->linkable = f->source->fixed_mapping || same_page(target, f->source->pc);
+	return o;
+}
+
+static void step(struct mips_front *f)
+{
+	mips_emit(f, IR_STEP)->imm = f->pc;
+	f->ended = true;
+}
+
+/* The branch at f->pc: what it does, decoded. */
+struct branch {
+	enum { CONDITIONAL, DIRECT, INDIRECT } kind;
+	enum ir_condition cc;
+	ir_var a, b;
+	uint64_t target;
+	ir_var link; /* register, or IR_NONE */
+	bool likely;
+};
+
+static uint64_t relative_target(const struct mips_front *f, uint32_t w)
+{
+	return f->pc + 4 + (uint64_t)(int64_t)(mips_simm(w) * 4);
+}
+
+static bool decode_regimm(uint32_t w, struct branch *br)
+{
+	unsigned rt = mips_rt(w);
+
+	if ((rt & 0x0c) != 0)
+		return false;
+	br->cc = (rt & 1) ? IR_GE : IR_LT;
+	br->likely = (rt & 2) != 0;
+	br->link = (rt & 0x10) ? 31 : IR_NONE;
+	return true;
+}
+
+/* Octeon's branches on a bit: the bit is brought to the sign. */
+static bool decode_bit_branch(struct mips_front *f, uint32_t w, struct branch *br)
+{
+	unsigned bit = mips_rt(w) + (mips_op(w) & 4) * 8;
+	struct ir_op *o;
+
+	if (!mips_has(f->source->cpu, MIPS_HAS_OCTEON))
+		return false;
+	o = mips_emit(f, IR_SHLI);
+	o->d = br->a = mips_temp(f);
+	o->a = mips_rs(w);
+	o->imm = 63 - bit;
+	br->b = IR_ZERO;
+	br->cc = (mips_op(w) & 8) ? IR_LT : IR_GE;
+	return true;
+}
+
+/* BC1F, BC1T and likely forms, when the coprocessor is usable as it is now; see f->fpu_usable. */
+static bool decode_branch(struct mips_front *f, uint32_t w, struct branch *br)
+{
+	*br = (struct branch){ .kind = CONDITIONAL, .a = mips_rs(w), .b = mips_rt(w), .link = IR_NONE };
+	br->target = relative_target(f, w);
+	switch (mips_op(w)) {
+	case 0x00:
+		br->kind = INDIRECT;
+		br->link = mips_funct(w) == 9 && mips_rd(w) != 0 ? mips_rd(w) : IR_NONE;
+		return true;
+	case 0x01: br->b = IR_ZERO; return decode_regimm(w, br);
+	case 0x02:
+	case 0x03:
+		br->kind = DIRECT;
+		br->target = ((f->pc + 4) & ~0xfffffffull) | (uint64_t)(w & 0x3ffffff) << 2;
+		br->link = mips_op(w) == 3 ? 31 : IR_NONE;
+		return true;
+	case 0x14: br->likely = true; /* fall through */
+	case 0x04: br->cc = IR_EQ; break;
+	case 0x15: br->likely = true; /* fall through */
+	case 0x05: br->cc = IR_NE; break;
+	case 0x16: br->likely = true; /* fall through */
+	case 0x06:
+		br->cc = IR_LE;
+		br->b = IR_ZERO;
+		break;
+	case 0x17: br->likely = true; /* fall through */
+	case 0x07:
+		br->cc = IR_GT;
+		br->b = IR_ZERO;
+		break;
+	case 0x32:
+	case 0x36:
+	case 0x3a:
+	case 0x3e: return decode_bit_branch(f, w, br);
+	default: return false;
+	}
+	if (br->cc == IR_EQ && br->a == br->b)
+		br->kind = DIRECT;
+	return true;
+}
+
+/* A copy of v that the link register or the delay slot cannot change. */
+static ir_var keep(struct mips_front *f, ir_var v, ir_var link, ir_var slot_destination)
+{
+	struct ir_op *o;
+
+	if (v == IR_ZERO || v >= MIPS_VAR_STATE || (v != link && v != slot_destination))
+		return v;
+	o = mips_emit(f, IR_MOV);
+	o->a = v;
+	return o->d = mips_temp(f);
+}
+
+static void delay_slot(struct mips_front *f, uint32_t word)
+{
+	f->pc += 4;
+	f->in_slot = true;
+	mips_emit_insn(f, word);
+	f->in_slot = false;
+	f->pc -= 4;
+	f->insns++;
+}
+
+static enum ir_condition opposite(enum ir_condition cc)
+{
+	static const enum ir_condition table[] = {
+		[IR_EQ] = IR_NE, [IR_NE] = IR_EQ, [IR_LT] = IR_GE, [IR_GE] = IR_LT, [IR_LE] = IR_GT, [IR_GT] = IR_LE
+	};
+
+	return table[cc];
+}
+
+static void side_exit(struct mips_front *f, const struct branch *br, enum ir_condition cc, uint64_t target)
+{
+	struct ir_op *o = leave(f, IR_BRANCH, target);
+
+	o->cc = cc;
+	o->a = br->a;
+	o->b = br->b;
+}
+
+static void emit_conditional(struct mips_front *f, const struct branch *br, uint32_t slot)
+{
+	if (br->likely) {
+		side_exit(f, br, opposite(br->cc), f->pc + 8);
+		delay_slot(f, slot);
+		leave(f, IR_EXIT, br->target);
+		f->ended = true;
+		return;
+	}
+	delay_slot(f, slot);
+	side_exit(f, br, br->cc, br->target);
+	/* Go on behind a forward branch; behind a loop the way on is rarely taken. */
+	if (br->target <= f->pc) {
+		leave(f, IR_EXIT, f->pc + 8);
+		f->ended = true;
+	}
+	f->pc += 8;
+}
+
+static void emit_branch(struct mips_front *f, uint32_t word)
+{
+	struct mips_insn slot_insn;
+	struct branch br;
+	uint32_t slot;
+
+	if (at_page_end(f->pc)) {
+		step(f);
+		return;
+	}
+	slot = word_at(f, f->pc + 4);
+	if (mips_is_barred_from_slot(f->source->cpu, slot) || !decode_branch(f, word, &br)) {
+		step(f);
+		return;
+	}
+	mips_decode(f->source->cpu, slot, &slot_insn);
+	br.a = br.kind == DIRECT ? IR_ZERO : keep(f, br.a, br.link, slot_insn.d);
+	br.b = br.kind == CONDITIONAL ? keep(f, br.b, br.link, slot_insn.d) : IR_ZERO;
+	f->insns++;
+	if (br.link != IR_NONE)
+		mips_emit_const(f, br.link, f->pc + 8);
+	if (br.kind == CONDITIONAL) {
+		emit_conditional(f, &br, slot);
+		return;
+	}
+	delay_slot(f, slot);
+	if (br.kind == DIRECT)
+		leave(f, IR_EXIT, br.target);
+	else
+		mips_emit(f, IR_JUMP)->a = br.a;
+	f->ended = true;
+}
+
+/* Room for one more instruction with its delay slot and the exit. */
+static bool has_room(const struct mips_front *f)
+{
+	return f->out->count + 24 < IR_MAX_OPS && f->next_temp + 16u < IR_MAX_VARS && f->insns + 2 < MIPS_BLOCK_INSNS;
+}
+
+void mips_translate_block(struct mips_source *source, struct ir_block *out)
+{
+	struct mips_front f = { .source = source, .out = out, .pc = source->pc, .next_temp = MIPS_VAR_STATE };
+
+	source->nr_insns = 0;
+	out->count = 0;
+	out->pc = source->pc;
+	while (!f.ended) {
+		uint32_t word = word_at(&f, f.pc);
+
+		if (mips_is_branch(source->cpu, word)) {
+			emit_branch(&f, word);
+		} else {
+			mips_emit_insn(&f, word);
+			f.pc += 4;
+			f.insns++;
+		}
+		if (!f.ended && (!same_page(f.pc, source->pc) || !has_room(&f))) {
+			leave(&f, IR_EXIT, f.pc);
+			f.ended = true;
+		}
+	}
+	out->nr_vars = f.next_temp;
+	out->nr_insns = f.insns;
+	out->guest_bytes = f.insns * 4;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* MIPS64 front end of the translator: guest code → IR. */
+#ifndef MIPS64_TRANSLATE_FRONT_H
+#define MIPS64_TRANSLATE_FRONT_H
+
+#include <stdint.h>
+
+#include "arch/mips64/guest/insn.h"
+#include "features/engine-dbt/ir.h"
+
+/** Variables: the general registers by number (IR_ZERO is $0), HI, LO; temporaries follow. */
+#define MIPS_VAR_HI    32u
+#define MIPS_VAR_LO    33u
+#define MIPS_VAR_STATE 34u
+
+/** Most guest instructions of a block. */
+#define MIPS_BLOCK_INSNS 64u
+
+/** What a block is made from. */
+struct mips_source {
+	struct mips_cpu *cpu;    /**< for its model and mode; not changed */
+	uint64_t pc;             /**< where to start, word aligned */
+	const uint8_t *page;     /**< host address of the guest page that pc is in */
+	bool fixed_mapping;      /**< pc is in an unmapped segment: code of other pages may be linked to */
+	struct mips_insn *insns; /**< room for decoded instructions that helpers execute */
+	unsigned nr_insns;       /**< how many fit, at least MIPS_BLOCK_INSNS; set to how many were used */
+};
+
+/** Offset in struct mips_cpu of a state variable. */
+int32_t mips_var_offset(ir_var v);
+
+/** Translates a block; it always ends with an operation that leaves. */
+void mips_translate_block(struct mips_source *source, struct ir_block *out);
+
+#endif

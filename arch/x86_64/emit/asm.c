@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "arch/x86_64/emit/asm.h"
+
+#include <string.h>
+
+#define REX_W 8u
+
+static void byte(struct x86_asm *a, unsigned b)
+{
+	if (a->write >= a->end) {
+		a->overflow = true;
+		return;
+	}
+	*a->write++ = (uint8_t)b;
+}
+
+static void imm32(struct x86_asm *a, uint32_t v)
+{
+	for (unsigned n = 0; n < 4; n++)
+		byte(a, v >> 8 * n & 0xff);
+}
+
+static void imm64(struct x86_asm *a, uint64_t v)
+{
+	imm32(a, (uint32_t)v);
+	imm32(a, (uint32_t)(v >> 32));
+}
+
+/* REX prefix (SDM 2.2.1); `force` for byte registers SPL, BPL, SIL, DIL. */
+static void rex(struct x86_asm *a, bool wide, unsigned reg, unsigned index, unsigned base, bool force)
+{
+	unsigned b = (wide ? REX_W : 0) | (reg >> 3 & 1) << 2 | (index >> 3 & 1) << 1 | (base >> 3 & 1);
+
+	if (b != 0 || force)
+		byte(a, 0x40 | b);
+}
+
+static void opcode(struct x86_asm *a, unsigned op)
+{
+	if (op > 0xff)
+		byte(a, op >> 8);
+	byte(a, op & 0xff);
+}
+
+/* op with a register in the r/m field. */
+static void op_reg(struct x86_asm *a, bool wide, unsigned op, unsigned reg, unsigned rm, bool byte_register)
+{
+	rex(a, wide, reg, 0, rm, byte_register && (reg >= 4 || rm >= 4));
+	opcode(a, op);
+	byte(a, 0xc0 | (reg & 7) << 3 | (rm & 7));
+}
+
+/* ModRM, SIB and displacement of a memory operand (SDM 2.1.5). */
+static void modrm_mem(struct x86_asm *a, unsigned reg, struct x86_mem m)
+{
+	bool sib = m.index != X86_NO_INDEX || (m.base & 7) == RSP;
+	unsigned mod = m.disp == 0 && (m.base & 7) != RBP ? 0 : m.disp >= -128 && m.disp <= 127 ? 1 : 2;
+
+	byte(a, mod << 6 | (reg & 7) << 3 | (sib ? 4u : (m.base & 7u)));
+	if (sib)
+		byte(a, (unsigned)m.scale << 6 | (m.index & 7u) << 3 | (m.base & 7u));
+	if (mod == 1)
+		byte(a, (unsigned)m.disp & 0xff);
+	else if (mod == 2)
+		imm32(a, (uint32_t)m.disp);
+}
+
+static void op_mem(struct x86_asm *a, bool wide, unsigned op, unsigned reg, struct x86_mem m, bool byte_register)
+{
+	rex(a, wide, reg, m.index == X86_NO_INDEX ? 0 : m.index, m.base, byte_register && reg >= 4);
+	opcode(a, op);
+	modrm_mem(a, reg, m);
+}
+
+void x86_mov(struct x86_asm *a, bool wide, enum x86_reg d, enum x86_reg s)
+{
+	op_reg(a, wide, 0x89, s, d, false);
+}
+
+void x86_mov_imm_keep_flags(struct x86_asm *a, enum x86_reg d, uint64_t value)
+{
+	if (value <= 0xffffffffu) {
+		rex(a, false, 0, 0, d, false);
+		byte(a, 0xb8 | (d & 7u));
+		imm32(a, (uint32_t)value);
+	} else if ((int64_t)value == (int32_t)value) {
+		op_reg(a, true, 0xc7, 0, d, false);
+		imm32(a, (uint32_t)value);
+	} else {
+		rex(a, true, 0, 0, d, false);
+		byte(a, 0xb8 | (d & 7u));
+		imm64(a, value);
+	}
+}
+
+void x86_mov_imm(struct x86_asm *a, enum x86_reg d, uint64_t value)
+{
+	if (value == 0)
+		x86_alu(a, ALU_XOR, false, d, d);
+	else
+		x86_mov_imm_keep_flags(a, d, value);
+}
+
+void x86_movsxd(struct x86_asm *a, enum x86_reg d, enum x86_reg s)
+{
+	op_reg(a, true, 0x63, d, s, false);
+}
+
+static unsigned extend_opcode(bool is_signed, unsigned size)
+{
+	return (is_signed ? 0x0fbeu : 0x0fb6u) + (size == 2);
+}
+
+void x86_extend(struct x86_asm *a, bool is_signed, unsigned size, enum x86_reg d, enum x86_reg s)
+{
+	op_reg(a, is_signed, extend_opcode(is_signed, size), d, s, size == 1);
+}
+
+void x86_load64(struct x86_asm *a, enum x86_reg d, struct x86_mem m)
+{
+	op_mem(a, true, 0x8b, d, m, false);
+}
+
+void x86_load(struct x86_asm *a, bool is_signed, unsigned size, enum x86_reg d, struct x86_mem m)
+{
+	if (size == 8)
+		x86_load64(a, d, m);
+	else if (size == 4)
+		op_mem(a, is_signed, is_signed ? 0x63 : 0x8b, d, m, false);
+	else
+		op_mem(a, is_signed, extend_opcode(is_signed, size), d, m, false);
+}
+
+void x86_store(struct x86_asm *a, unsigned size, enum x86_reg s, struct x86_mem m)
+{
+	if (size == 2)
+		byte(a, 0x66);
+	op_mem(a, size == 8, size == 1 ? 0x88 : 0x89, s, m, size == 1);
+}
+
+void x86_store_imm(struct x86_asm *a, unsigned size, int32_t value, struct x86_mem m)
+{
+	op_mem(a, size == 8, 0xc7, 0, m, false);
+	imm32(a, (uint32_t)value);
+}
+
+void x86_lea(struct x86_asm *a, bool wide, enum x86_reg d, struct x86_mem m)
+{
+	op_mem(a, wide, 0x8d, d, m, false);
+}
+
+void x86_cmov(struct x86_asm *a, enum x86_cc cc, enum x86_reg d, enum x86_reg s)
+{
+	op_reg(a, true, 0x0f40u + cc, d, s, false);
+}
+
+void x86_setcc(struct x86_asm *a, enum x86_cc cc, enum x86_reg d)
+{
+	op_reg(a, false, 0x0f90u + cc, 0, d, true);
+	x86_extend(a, false, 1, d, d);
+}
+
+void x86_bswap(struct x86_asm *a, bool wide, enum x86_reg d)
+{
+	rex(a, wide, 0, 0, d, false);
+	byte(a, 0x0f);
+	byte(a, 0xc8 | (d & 7u));
+}
+
+void x86_alu(struct x86_asm *a, enum x86_alu op, bool wide, enum x86_reg d, enum x86_reg s)
+{
+	op_reg(a, wide, (unsigned)op << 3 | 1, s, d, false);
+}
+
+static bool is_small(int32_t v)
+{
+	return v >= -128 && v <= 127;
+}
+
+void x86_alu_imm(struct x86_asm *a, enum x86_alu op, bool wide, enum x86_reg d, int32_t value)
+{
+	op_reg(a, wide, is_small(value) ? 0x83 : 0x81, op, d, false);
+	if (is_small(value))
+		byte(a, (unsigned)value & 0xff);
+	else
+		imm32(a, (uint32_t)value);
+}
+
+void x86_alu_load(struct x86_asm *a, enum x86_alu op, bool wide, enum x86_reg d, struct x86_mem m)
+{
+	op_mem(a, wide, (unsigned)op << 3 | 3, d, m, false);
+}
+
+void x86_alu_store_imm(struct x86_asm *a, enum x86_alu op, bool wide, int32_t value, struct x86_mem m)
+{
+	op_mem(a, wide, is_small(value) ? 0x83 : 0x81, op, m, false);
+	if (is_small(value))
+		byte(a, (unsigned)value & 0xff);
+	else
+		imm32(a, (uint32_t)value);
+}
+
+void x86_test(struct x86_asm *a, bool wide, enum x86_reg d, enum x86_reg s)
+{
+	op_reg(a, wide, 0x85, s, d, false);
+}
+
+void x86_bt(struct x86_asm *a, enum x86_reg d, unsigned n)
+{
+	op_reg(a, n >= 32, 0x0fba, 4, d, false);
+	byte(a, n);
+}
+
+void x86_shift_imm(struct x86_asm *a, enum x86_shift op, bool wide, enum x86_reg d, unsigned count)
+{
+	op_reg(a, wide, 0xc1, op, d, false);
+	byte(a, count);
+}
+
+void x86_shift_cl(struct x86_asm *a, enum x86_shift op, bool wide, enum x86_reg d)
+{
+	op_reg(a, wide, 0xd3, op, d, false);
+}
+
+void x86_unary(struct x86_asm *a, enum x86_unary op, bool wide, enum x86_reg d)
+{
+	op_reg(a, wide, 0xf7, op, d, false);
+}
+
+void x86_imul(struct x86_asm *a, bool wide, enum x86_reg d, enum x86_reg s)
+{
+	op_reg(a, wide, 0x0faf, d, s, false);
+}
+
+/* The displacement counts from the end of the instruction, which it ends. */
+static uint8_t *relative(struct x86_asm *a, uint64_t target)
+{
+	uint8_t *at = a->write;
+
+	imm32(a, (uint32_t)(target - (x86_here(a) + 4)));
+	return at;
+}
+
+uint8_t *x86_jmp(struct x86_asm *a, uint64_t target)
+{
+	byte(a, 0xe9);
+	return relative(a, target);
+}
+
+uint8_t *x86_jcc(struct x86_asm *a, enum x86_cc cc, uint64_t target)
+{
+	opcode(a, 0x0f80u + cc);
+	return relative(a, target);
+}
+
+uint8_t *x86_call(struct x86_asm *a, uint64_t target)
+{
+	byte(a, 0xe8);
+	return relative(a, target);
+}
+
+void x86_jmp_mem(struct x86_asm *a, struct x86_mem m)
+{
+	op_mem(a, false, 0xff, 4, m, false);
+}
+
+void x86_jmp_reg(struct x86_asm *a, enum x86_reg r)
+{
+	op_reg(a, false, 0xff, 4, r, false);
+}
+
+void x86_call_reg(struct x86_asm *a, enum x86_reg r)
+{
+	op_reg(a, false, 0xff, 2, r, false);
+}
+
+void x86_push(struct x86_asm *a, enum x86_reg r)
+{
+	rex(a, false, 0, 0, r, false);
+	byte(a, 0x50 | (r & 7u));
+}
+
+void x86_pop(struct x86_asm *a, enum x86_reg r)
+{
+	rex(a, false, 0, 0, r, false);
+	byte(a, 0x58 | (r & 7u));
+}
+
+void x86_ret(struct x86_asm *a)
+{
+	byte(a, 0xc3);
+}
+
+void x86_ud2(struct x86_asm *a)
+{
+	opcode(a, 0x0f0b);
+}
+
+void x86_patch(uint8_t *displacement, ptrdiff_t to_execute, uint64_t target)
+{
+	uint64_t next = (uint64_t)(uintptr_t)displacement + (uint64_t)to_execute + 4;
+	uint32_t relative_target = (uint32_t)(target - next);
+
+	memcpy(displacement, &relative_target, sizeof(relative_target));
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * x86-64 back end of the translator: IR → host code.
+ *
+ * While translated code runs, RBP holds the vCPU, some variables are pinned to
+ * registers (x86_pins), and the others live in memory or, within a block, in a pool
+ * of registers that C functions preserve. RAX, RCX and RDX are scratch.
+ */
+#ifndef X86_64_EMIT_LOWER_H
+#define X86_64_EMIT_LOWER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arch/x86_64/emit/asm.h"
+#include "features/engine-dbt/ir.h"
+
+/** A variable that stays in a register across blocks. */
+struct x86_pin {
+	ir_var var;
+	enum x86_reg reg;
+};
+
+/** Offsets from the vCPU of what generated code looks at. */
+struct x86_layout {
+	int32_t attention;        /**< 32-bit attention word */
+	int32_t pc;               /**< guest pc, 64 bits */
+	int32_t tag_key;          /**< bits that a soft TLB tag has besides the page */
+	int32_t spill;            /**< 8 bytes for each variable that is not state */
+	int32_t fetch_key;        /**< XORed to a target before it is compared in the jump cache */
+	int32_t jump_cache;       /**< entries of {key, code}, 16 bytes */
+	int32_t (*var)(ir_var v); /**< place of a state variable */
+	unsigned nr_state;        /**< variables below are state */
+	unsigned tlb_bits;        /**< log2 of the soft TLB's entries of {tag, to_host} */
+	const struct x86_pin *pins;
+	unsigned nr_pins;
+};
+
+/** C functions that generated code calls, by way of stubs. */
+struct x86_helpers {
+	/** Slow load: returns the value in .value, extended as `kind` says; .leave if an exception was taken. */
+	struct x86_result {
+		uint64_t value, leave;
+	} (*load)(void *cpu, uint64_t va, uint64_t where, uint64_t kind);
+	/** Slow store of 1, 2, 4 or 8 bytes; returns non-zero if control has to leave. */
+	uint64_t (*store)(void *cpu, uint64_t va, uint64_t where, uint64_t value, uint64_t size);
+	/** Executes one instruction; returns non-zero if control has to leave, with the pc set. */
+	uint64_t (*exec)(void *cpu, const void *insn, uint64_t where);
+};
+
+/** `where` of a helper: guest pc with this bit set in a delay slot. */
+#define X86_IN_SLOT 1u
+/** `kind` of a slow load: size, with this bit set if signed. */
+#define X86_SIGNED 16u
+
+/** Why translated code came back to the engine: an exit's number, or one of these. */
+#define X86_LEFT      0xffffffffu /**< the pc in the state says where to go on */
+#define X86_STEP_FLAG 0x80000000u /**< or'ed to an exit's number: the engine executes the instruction there */
+
+/** Code shared by all blocks, made once. */
+struct x86_runtime {
+	struct x86_layout layout;
+	struct x86_helpers helpers;
+	uint32_t (*enter)(void *cpu, const void *code); /**< runs a block; returns why it came back */
+	uint64_t exit;                                  /**< EAX says why */
+	uint64_t left;                                  /**< state is in memory already */
+	uint64_t jump;                                  /**< go to the guest address in RAX */
+	uint64_t load;                                  /**< RAX address, RCX kind, RDX where → RAX */
+	uint64_t store[4];                              /**< by log2 of size: RAX address, RCX value, RDX where */
+	uint64_t exec;                                  /**< RAX instruction, RDX where */
+};
+
+/** Writes the shared code. layout and helpers are set. */
+void x86_emit_runtime(struct x86_runtime *r, struct x86_asm *a);
+
+/** An exit of a block that can be linked to another block. */
+struct x86_exit {
+	uint8_t *displacement; /**< of the jump, in the writable view */
+	uint64_t unlinked;     /**< where it jumps while it is not linked */
+	uint64_t target;       /**< guest address */
+	bool linkable, step;
+};
+
+#define X86_MAX_EXITS 80u
+
+/** What x86_lower() is given and what it found. */
+struct x86_block {
+	const struct ir_block *ir;
+	int32_t tlb_read, tlb_write; /**< offsets of the soft TLBs of the block's mode */
+	bool big_endian;
+	uint32_t first_exit; /**< number of exits[0] to the engine */
+	struct x86_exit exits[X86_MAX_EXITS];
+	unsigned nr_exits;
+	uint64_t code; /**< where it runs */
+};
+
+/** Working memory of x86_lower(): too large for a stack. */
+struct x86_lowering;
+
+/** Its size in bytes. */
+size_t x86_lowering_size(void);
+
+/** Translates a block to a->write. Returns false if the buffer was too small. */
+bool x86_lower(const struct x86_runtime *r, struct x86_lowering *work, struct x86_asm *a, struct x86_block *b);
+
+/** Bytes that are surely enough for a block. */
+#define X86_BLOCK_MAX_BYTES (64u * 1024u)
+
+#endif

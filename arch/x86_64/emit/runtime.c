@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Code that all blocks share: the way in and out, calls of helpers, jumps to computed guest addresses. */
+#include "arch/x86_64/emit/lower.h"
+
+/* Registers that C functions preserve (System V ABI, 3.2.1), besides RSP. */
+static const enum x86_reg preserved[] = { RBX, RBP, R12, R13, R14, R15 };
+#define NR_PRESERVED (sizeof(preserved) / sizeof(preserved[0]))
+
+static void store_pins(const struct x86_runtime *r, struct x86_asm *a)
+{
+	for (unsigned n = 0; n < r->layout.nr_pins; n++)
+		x86_store(a, 8, r->layout.pins[n].reg, x86_at(RBP, r->layout.var(r->layout.pins[n].var)));
+}
+
+static void load_pins(const struct x86_runtime *r, struct x86_asm *a)
+{
+	for (unsigned n = 0; n < r->layout.nr_pins; n++)
+		x86_load64(a, r->layout.pins[n].reg, x86_at(RBP, r->layout.var(r->layout.pins[n].var)));
+}
+
+static void *executable(uint64_t address)
+{
+	return (void *)(uintptr_t)address;
+}
+
+/* enter(RDI cpu, RSI code): generated code runs with RSP aligned to 16. */
+static void emit_enter(struct x86_runtime *r, struct x86_asm *a)
+{
+	r->enter = (uint32_t(*)(void *, const void *))executable(x86_here(a));
+	for (unsigned n = 0; n < NR_PRESERVED; n++)
+		x86_push(a, preserved[n]);
+	x86_alu_imm(a, ALU_SUB, true, RSP, 8);
+	x86_mov(a, true, RBP, RDI);
+	x86_mov(a, true, RAX, RSI);
+	load_pins(r, a);
+	x86_jmp_reg(a, RAX);
+}
+
+static void emit_exit(struct x86_runtime *r, struct x86_asm *a)
+{
+	r->exit = x86_here(a);
+	store_pins(r, a);
+	r->left = x86_here(a);
+	x86_alu_imm(a, ALU_ADD, true, RSP, 8);
+	for (unsigned n = NR_PRESERVED; n-- > 0;)
+		x86_pop(a, preserved[n]);
+	x86_ret(a);
+}
+
+/*
+ * Jump to the guest address in RAX by the jump cache: a set of 64 entries for each
+ * page, so that a page is forgotten by clearing its set. The entry's place is made
+ * of address bits 17:12 and a mix of the bits below.
+ */
+static void emit_jump(struct x86_runtime *r, struct x86_asm *a)
+{
+	const struct x86_layout *l = &r->layout;
+	struct x86_mem entry = x86_indexed(RBP, RCX, l->jump_cache);
+	uint8_t *miss[2];
+
+	r->jump = x86_here(a);
+	x86_store(a, 8, RAX, x86_at(RBP, l->pc));
+	x86_alu_store_imm(a, ALU_CMP, false, 0, x86_at(RBP, l->attention));
+	miss[0] = x86_jcc(a, CC_NE, 0);
+	x86_mov(a, false, RDX, RAX);
+	x86_mov(a, false, RCX, RAX);
+	x86_shift_imm(a, SHIFT_SHR, false, RDX, 6);
+	x86_alu(a, ALU_XOR, false, RDX, RAX);
+	x86_shift_imm(a, SHIFT_SHR, false, RCX, 2);
+	x86_alu_imm(a, ALU_AND, false, RCX, 0x3f << 10);
+	x86_shift_imm(a, SHIFT_SHL, false, RDX, 2);
+	x86_alu_imm(a, ALU_AND, false, RDX, 0x3f << 4);
+	x86_alu(a, ALU_OR, false, RCX, RDX);
+	x86_alu_load(a, ALU_XOR, true, RAX, x86_at(RBP, l->fetch_key));
+	x86_alu_load(a, ALU_CMP, true, RAX, entry);
+	miss[1] = x86_jcc(a, CC_NE, 0);
+	entry.disp += 8;
+	x86_jmp_mem(a, entry);
+	x86_patch(miss[0], a->to_execute, x86_here(a));
+	x86_patch(miss[1], a->to_execute, x86_here(a));
+	x86_mov_imm(a, RAX, X86_LEFT);
+	x86_jmp(a, r->exit);
+}
+
+/* Calls a C function from a stub: registers that it may change are in memory before and read back after. */
+static void call_helper(struct x86_asm *a, uint64_t function)
+{
+	x86_alu_imm(a, ALU_SUB, true, RSP, 8);
+	x86_mov(a, true, RDI, RBP);
+	x86_mov_imm(a, RAX, function);
+	x86_call_reg(a, RAX);
+	x86_alu_imm(a, ALU_ADD, true, RSP, 8);
+}
+
+/* Back to the block, or out if `flag` is not zero. */
+static void finish_stub(struct x86_runtime *r, struct x86_asm *a, enum x86_reg flag)
+{
+	uint8_t *stay;
+
+	x86_test(a, true, flag, flag);
+	stay = x86_jcc(a, CC_E, 0);
+	x86_alu_imm(a, ALU_ADD, true, RSP, 8); /* the way back into the block */
+	x86_mov_imm(a, RAX, X86_LEFT);
+	x86_jmp(a, r->left);
+	x86_patch(stay, a->to_execute, x86_here(a));
+	load_pins(r, a);
+	x86_ret(a);
+}
+
+static void emit_load_stub(struct x86_runtime *r, struct x86_asm *a)
+{
+	r->load = x86_here(a);
+	store_pins(r, a);
+	x86_mov(a, true, RSI, RAX);
+	call_helper(a, (uint64_t)(uintptr_t)r->helpers.load); /* RDX and RCX are as the block set them */
+	finish_stub(r, a, RDX);
+}
+
+static void emit_store_stub(struct x86_runtime *r, struct x86_asm *a, unsigned log2_size)
+{
+	r->store[log2_size] = x86_here(a);
+	store_pins(r, a);
+	x86_mov(a, true, RSI, RAX);
+	x86_mov_imm(a, R8, 1u << log2_size);
+	call_helper(a, (uint64_t)(uintptr_t)r->helpers.store);
+	finish_stub(r, a, RAX);
+}
+
+static void emit_exec_stub(struct x86_runtime *r, struct x86_asm *a)
+{
+	r->exec = x86_here(a);
+	store_pins(r, a);
+	x86_mov(a, true, RSI, RAX);
+	call_helper(a, (uint64_t)(uintptr_t)r->helpers.exec);
+	finish_stub(r, a, RAX);
+}
+
+void x86_emit_runtime(struct x86_runtime *r, struct x86_asm *a)
+{
+	emit_enter(r, a);
+	emit_exit(r, a);
+	emit_jump(r, a);
+	emit_load_stub(r, a);
+	for (unsigned n = 0; n < 4; n++)
+		emit_store_stub(r, a, n);
+	emit_exec_stub(r, a);
+}

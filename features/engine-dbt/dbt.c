@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Engine `dbt`: guest code is translated in blocks, cached by address and linked.
+ * This file runs them: it finds or makes the block for a guest address, enters it,
+ * and links the exit it comes back by.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <config/CODE_CACHE_MB.h>
+#include <husk/engine.h>
+#include <husk/feature.h>
+#include <husk/log.h>
+#include <husk/monitor.h>
+#include <husk/vm.h>
+
+#include "arch/mips64/guest/branch.h"
+#include "arch/mips64/guest/cp0.h"
+#include "arch/mips64/guest/exception.h"
+#include "arch/mips64/guest/mmu.h"
+#include "arch/mips64/guest/pending.h"
+#include "arch/mips64/guest/registers.h"
+#include "arch/mips64/translate/front.h"
+#include "arch/x86_64/emit/lower.h"
+#include "features/engine-dbt/blocks.h"
+#include "features/engine-dbt/step.h"
+
+#define JUMP_SETS     64u
+#define JUMP_SET_SIZE 64u
+
+/** An entry of the jump cache: guest address with the fetch key, and where its block runs. */
+struct jump {
+	uint64_t key, code;
+};
+
+/** A vCPU of this engine. */
+struct dbt {
+	struct mips_cpu cpu; /* first: the architecture's view */
+	uint64_t fetch_key;  /**< XORed to addresses in the jump cache: ASID and mode */
+	uint64_t spill[IR_MAX_VARS];
+	struct jump jumps[JUMP_SETS][JUMP_SET_SIZE];
+	bool code_changed; /**< a store dropped a block */
+	struct blocks blocks;
+	struct x86_runtime runtime;
+	struct x86_lowering *lowering;
+	struct ir_block *ir;
+	struct mips_insn *insns; /**< pool of instructions that helpers execute */
+	uint32_t next_insn, max_insns;
+	struct {
+		uint64_t entries, steps, lookups, helper_loads, helper_stores, execs;
+	} counts;
+};
+
+static struct dbt *dbt(struct mips_cpu *c)
+{
+	return (struct dbt *)c;
+}
+
+/* --- the jump cache, see emit_jump() in arch/x86_64/emit/runtime.c */
+
+static struct jump *jump_slot(struct dbt *d, uint64_t va)
+{
+	return &d->jumps[va >> 12 & (JUMP_SETS - 1)][(va ^ va >> 6) >> 2 & (JUMP_SET_SIZE - 1)];
+}
+
+static void forget_jumps(struct dbt *d, uint64_t va)
+{
+	/* All ones is no address: keys are word aligned. */
+	if (va == ~0ull)
+		memset(d->jumps, 0xff, sizeof(d->jumps));
+	else
+		memset(d->jumps[va >> 12 & (JUMP_SETS - 1)], 0xff, sizeof(d->jumps[0]));
+}
+
+static void fetch_changed(struct mips_cpu *c, uint64_t va)
+{
+	forget_jumps(dbt(c), va);
+}
+
+/* Addresses have at most 56 meaningful bits besides their sign: ASID and mode fit on top. */
+static uint64_t fetch_key(const struct mips_cpu *c)
+{
+	return c->asid_key << 50 ^ (uint64_t)c->mode << 50;
+}
+
+/* --- helpers of translated code */
+
+static const struct mips_insn somewhere[2];
+
+/* Tells the exception code where it is: at `where`, see X86_IN_SLOT. */
+static void set_place(struct mips_cpu *c, const struct mips_insn *i, uint64_t where)
+{
+	c->insns = i;
+	c->page_va = where & ~(uint64_t)X86_IN_SLOT;
+	c->delay = (where & X86_IN_SLOT) != 0 ? i - 1 : NULL;
+}
+
+static uint64_t extend(uint64_t v, uint64_t kind)
+{
+	switch (kind) {
+	case 1 | X86_SIGNED: return (uint64_t)(int64_t)(int8_t)v;
+	case 2 | X86_SIGNED: return (uint64_t)(int64_t)(int16_t)v;
+	case 4 | X86_SIGNED: return (uint64_t)(int64_t)(int32_t)v;
+	default: return v;
+	}
+}
+
+static struct x86_result helper_load(void *cpu, uint64_t va, uint64_t where, uint64_t kind)
+{
+	struct mips_cpu *c = cpu;
+	uint64_t value = 0;
+	bool ok;
+
+	dbt(c)->counts.helper_loads++;
+	set_place(c, &somewhere[1], where);
+	ok = mips_load_slow(c, &somewhere[1], va, (unsigned)kind & 15, &value);
+	c->delay = NULL;
+	return (struct x86_result){ .value = extend(value, kind), .leave = !ok };
+}
+
+/* A store that changed translated code ends the block, which may be made of that code. */
+static uint64_t leave_if_changed(struct mips_cpu *c, uint64_t where)
+{
+	if (!dbt(c)->code_changed || (where & X86_IN_SLOT) != 0)
+		return 0;
+	c->pc = where + 4;
+	return 1;
+}
+
+static uint64_t helper_store(void *cpu, uint64_t va, uint64_t where, uint64_t value, uint64_t size)
+{
+	struct mips_cpu *c = cpu;
+	bool ok;
+
+	dbt(c)->counts.helper_stores++;
+	dbt(c)->code_changed = false;
+	set_place(c, &somewhere[1], where);
+	ok = mips_store_slow(c, &somewhere[1], va, (unsigned)size, value);
+	c->delay = NULL;
+	return ok ? leave_if_changed(c, where) : 1;
+}
+
+static uint64_t helper_exec(void *cpu, const void *insn, uint64_t where)
+{
+	struct mips_cpu *c = cpu;
+	const struct mips_insn *i = insn, *next;
+
+	dbt(c)->counts.execs++;
+	dbt(c)->code_changed = false;
+	set_place(c, i, where);
+	next = i->exec(c, i);
+	c->delay = NULL;
+	return next != NULL ? leave_if_changed(c, where) : 1;
+}
+
+/* Execution functions that jump (ERET) leave translated code. */
+const struct mips_insn *mips_jump(struct mips_cpu *c, uint64_t va)
+{
+	c->delay = NULL;
+	c->pc = va;
+	return NULL;
+}
+
+/* --- blocks */
+
+static void code_written(void *ctx, uint64_t gpa, uint64_t size)
+{
+	struct dbt *d = ctx;
+
+	while (size != 0) {
+		uint64_t part = GUEST_PAGE_SIZE - (gpa & ~GUEST_PAGE_MASK);
+
+		part = part < size ? part : size;
+		if (blocks_invalidate(&d->blocks, gpa, part) != 0) {
+			d->code_changed = true;
+			forget_jumps(d, ~0ull);
+			if (!blocks_in_page(&d->blocks, gpa))
+				memory_mark_code(&d->cpu.vcpu.vm->memory, gpa, false);
+		}
+		gpa += part;
+		size -= part;
+	}
+}
+
+static void flush_blocks(struct dbt *d)
+{
+	struct memory *memory = &d->cpu.vcpu.vm->memory;
+
+	for (uint32_t n = 0; n < d->blocks.nr_blocks; n++)
+		memory_mark_code(memory, d->blocks.blocks[n].key.gpa, false);
+	blocks_flush(&d->blocks);
+	d->next_insn = 0;
+	forget_jumps(d, ~0ull);
+}
+
+static bool is_unmapped(uint64_t va)
+{
+	return va >> 62 == 2 || (va >= 0xffffffff80000000ull && va < 0xffffffffc0000000ull);
+}
+
+static uint32_t block_mode(const struct mips_cpu *c)
+{
+	return (uint32_t)c->mode | (mips_64bit_operations(c) ? 0 : 4);
+}
+
+static void add_exits(struct dbt *d, const struct x86_block *made)
+{
+	struct blocks *b = &d->blocks;
+
+	for (unsigned n = 0; n < made->nr_exits; n++)
+		b->exits[b->nr_exits++] = (struct block_exit){
+			.displacement = made->exits[n].displacement,
+			.unlinked = made->exits[n].unlinked,
+			.target = made->exits[n].target,
+			.linkable = made->exits[n].linkable,
+			.next = EXIT_NONE,
+		};
+}
+
+static uint32_t translate(struct dbt *d, const struct block_key *key, const uint8_t *page)
+{
+	struct mips_cpu *c = &d->cpu;
+	struct blocks *b = &d->blocks;
+	struct mips_source source = { .cpu = c, .pc = key->pc, .page = page, .fixed_mapping = is_unmapped(key->pc) };
+	int32_t tlb = (int32_t)(offsetof(struct mips_cpu, stlbs) + (size_t)c->mode * sizeof(c->stlbs[0]));
+	struct x86_block made = {
+		.ir = d->ir,
+		.tlb_read = tlb + (int32_t)offsetof(struct mips_stlb, read),
+		.tlb_write = tlb + (int32_t)offsetof(struct mips_stlb, write),
+		.big_endian = c->big_endian,
+	};
+	struct x86_asm a;
+	struct block block;
+
+	if (!blocks_have_room(b, X86_BLOCK_MAX_BYTES, X86_MAX_EXITS) || d->max_insns - d->next_insn < MIPS_BLOCK_INSNS)
+		flush_blocks(d);
+	source.insns = &d->insns[d->next_insn];
+	mips_translate_block(&source, d->ir);
+	d->next_insn += source.nr_insns;
+	made.first_exit = b->nr_exits;
+	a = (struct x86_asm){ .write = b->next,
+			      .end = b->arena.write + b->arena.size,
+			      .to_execute = b->arena.execute - b->arena.write };
+	x86_lower(&d->runtime, d->lowering, &a, &made);
+	b->counts.bytes += (uint64_t)(a.write - b->next);
+	b->next = a.write;
+	block = (struct block){ .key = *key,
+				.code = made.code,
+				.bytes = d->ir->guest_bytes,
+				.first_exit = made.first_exit,
+				.nr_exits = made.nr_exits };
+	add_exits(d, &made);
+	memory_mark_code(&c->vcpu.vm->memory, key->gpa, true);
+	mips_stlb_protect(c, key->gpa);
+	return blocks_add(b, &block);
+}
+
+/* Physical address of the code at c->pc; false if the fetch took an exception. Remembered by page. */
+static bool fetch_address(struct mips_cpu *c, uint64_t *gpa)
+{
+	struct mips_itlb *slot = &c->itlb[(c->pc >> GUEST_PAGE_SHIFT) % MIPS_ITLB_ENTRIES];
+	uint64_t tag = (c->pc & GUEST_PAGE_MASK) | c->asid_key;
+
+	if (slot->tag == tag && (c->pc & 3) == 0) {
+		*gpa = slot->gpa | (c->pc & ~GUEST_PAGE_MASK);
+		return true;
+	}
+	if (!mips_translate_fetch(c, c->pc, false, c->pc, gpa))
+		return false;
+	/* What the jump cache holds of a page is known to be valid by the page's entry here. */
+	if (slot->tag != MIPS_TAG_NEVER)
+		forget_jumps(dbt(c), slot->tag);
+	*slot = (struct mips_itlb){ .tag = tag, .gpa = *gpa & GUEST_PAGE_MASK };
+	return true;
+}
+
+/* The block at c->pc, or BLOCK_NONE after an exception. */
+static uint32_t block_at_pc(struct mips_cpu *c)
+{
+	struct dbt *d = dbt(c);
+	struct block_key key = { .pc = c->pc, .mode = block_mode(c) };
+	const uint8_t *page;
+	uint32_t n;
+
+	d->counts.lookups++;
+	if (!fetch_address(c, &key.gpa))
+		return BLOCK_NONE;
+	n = blocks_find(&d->blocks, &key);
+	if (n == BLOCK_NONE) {
+		page = memory_borrow(&c->vcpu.vm->memory, key.gpa & GUEST_PAGE_MASK, GUEST_PAGE_SIZE);
+		if (page == NULL) {
+			mips_take(c, c->pc, false, EXC_IBE, false);
+			return BLOCK_NONE;
+		}
+		n = translate(d, &key, page);
+	}
+	*jump_slot(d, c->pc) = (struct jump){ .key = c->pc ^ d->fetch_key, .code = d->blocks.blocks[n].code };
+	return n;
+}
+
+/* --- running */
+
+/* Runs blocks until one comes back for something that only the engine can do. */
+static void execute(struct mips_cpu *c)
+{
+	struct dbt *d = dbt(c);
+	uint32_t link = EXIT_NONE;
+
+	do {
+		uint64_t flushes = d->blocks.counts.flushes;
+		uint32_t n, why;
+
+		d->fetch_key = fetch_key(c);
+		n = block_at_pc(c);
+		if (n == BLOCK_NONE)
+			return;
+		if (link != EXIT_NONE && flushes == d->blocks.counts.flushes)
+			blocks_link(&d->blocks, link, n);
+		link = EXIT_NONE;
+		d->counts.entries++;
+		why = d->runtime.enter(c, (const void *)(uintptr_t)d->blocks.blocks[n].code);
+		if (why == X86_LEFT)
+			continue;
+		c->pc = d->blocks.exits[why & ~X86_STEP_FLAG].target;
+		if (why & X86_STEP_FLAG) {
+			d->counts.steps++;
+			dbt_step_insn(c);
+		} else if (d->blocks.exits[why].linkable && d->blocks.exits[why].next == EXIT_NONE) {
+			link = why;
+		}
+	} while (vcpu_attention(&c->vcpu) == 0 && !c->waiting);
+}
+
+static enum engine_exit run(struct mips_cpu *c, bool single)
+{
+	enum engine_exit why;
+
+	do {
+		enum mips_pending pending = mips_take_pending(c, &why);
+
+		if (pending == MIPS_WAIT)
+			return why;
+		if (pending == MIPS_LOOK_AGAIN)
+			continue;
+		if (single || c->watch_fetch)
+			dbt_step_insn(c);
+		else
+			execute(c);
+	} while (!single && vcpu_attention(&c->vcpu) == 0);
+	return ENGINE_ATTENTION;
+}
+
+static enum engine_exit dbt_run(struct vcpu *v)
+{
+	return run(mips_cpu(v), false);
+}
+
+static enum engine_exit dbt_step(struct vcpu *v)
+{
+	return run(mips_cpu(v), true);
+}
+
+static void dbt_flush(struct vcpu *v)
+{
+	struct mips_cpu *c = mips_cpu(v);
+
+	flush_blocks(dbt(c));
+	mips_stlb_flush(c);
+	c->delay = NULL;
+	v->vm->timer->start(&c->counter);
+}
+
+/* --- set-up */
+
+/* The registers that compiled code uses most stay in host registers. */
+static const struct x86_pin pins[] = {
+	{ 2, RSI }, { 3, RDI }, { 4, R8 }, { 5, R9 }, { 6, R10 }, { 29, R11 },
+};
+
+static void make_runtime(struct dbt *d)
+{
+	struct blocks *b = &d->blocks;
+	struct x86_asm a = { .write = b->arena.write,
+			     .end = b->arena.write + b->arena.size,
+			     .to_execute = b->arena.execute - b->arena.write };
+
+	d->runtime.layout = (struct x86_layout){
+		.attention = offsetof(struct vcpu, attention),
+		.pc = offsetof(struct mips_cpu, pc),
+		.tag_key = offsetof(struct mips_cpu, asid_key),
+		.spill = offsetof(struct dbt, spill),
+		.fetch_key = offsetof(struct dbt, fetch_key),
+		.jump_cache = offsetof(struct dbt, jumps),
+		.var = mips_var_offset,
+		.nr_state = MIPS_VAR_STATE,
+		.tlb_bits = (unsigned)__builtin_ctz(MIPS_STLB_ENTRIES),
+		.pins = pins,
+		.nr_pins = sizeof(pins) / sizeof(pins[0]),
+	};
+	d->runtime.helpers = (struct x86_helpers){ .load = helper_load, .store = helper_store, .exec = helper_exec };
+	x86_emit_runtime(&d->runtime, &a);
+	b->start = b->next = a.write;
+}
+
+static int dbt_create(struct vcpu *v)
+{
+	struct dbt *d = dbt(mips_cpu(v));
+	size_t bytes = (size_t)CONFIG_CODE_CACHE_MB << 20;
+	int err = plat_code_alloc(bytes, &d->blocks.arena);
+
+	if (err == 0)
+		err = blocks_create(&d->blocks, bytes);
+	d->max_insns = d->blocks.max_blocks * 2;
+	d->insns = plat_pages_alloc(d->max_insns * sizeof(*d->insns), 4096);
+	d->lowering = plat_pages_alloc(x86_lowering_size(), 4096);
+	d->ir = plat_pages_alloc(sizeof(*d->ir), 4096);
+	if (err != 0 || d->insns == NULL || d->lowering == NULL || d->ir == NULL) {
+		log_error("no memory for %u MiB of translated code: lower CODE_CACHE_MB", CONFIG_CODE_CACHE_MB);
+		return err != 0 ? err : -ENOMEM;
+	}
+	make_runtime(d);
+	forget_jumps(d, ~0ull);
+	v->vm->memory.code_written = code_written;
+	v->vm->memory.code_ctx = d;
+	d->cpu.fetch_changed = fetch_changed;
+	d->cpu.counter.vcpu = v;
+	d->cpu.counter.hz = v->vm->params->counter_hz;
+	d->cpu.counter.match = mips_counter_match;
+	v->vm->timer->start(&d->cpu.counter);
+	return 0;
+}
+
+static int dbt_translate(struct vcpu *v, uint64_t gva, uint64_t *gpa)
+{
+	return mips_probe(mips_cpu(v), gva, gpa);
+}
+
+static void dbt_print_state(struct vcpu *v)
+{
+	mips_print_state(mips_cpu(v));
+}
+
+static uint64_t dbt_nested(struct vcpu *v)
+{
+	return mips_cpu(v)->nested;
+}
+
+static bool dbt_seen_user_mode(struct vcpu *v)
+{
+	return mips_cpu(v)->user_mode_seen;
+}
+
+static const struct engine engine_dbt = {
+	.name = "dbt",
+	.vcpu_size = sizeof(struct dbt),
+	.create = dbt_create,
+	.flush = dbt_flush,
+	.run = dbt_run,
+	.step = dbt_step,
+	.registers = mips_registers,
+	.nr_registers = MIPS_NR_REGISTERS,
+	.get_register = mips_get_register,
+	.set_register = mips_set_register,
+	.translate = dbt_translate,
+	.print_state = dbt_print_state,
+	.nested_exceptions = dbt_nested,
+	.seen_user_mode = dbt_seen_user_mode,
+};
+
+HUSK_FEATURE(engine_dbt) = {
+	.name = "engine-dbt",
+	.purpose = "translator: turns guest code into host code, block by block",
+	.level = FEATURE_ENGINE,
+	.provides = &engine_dbt,
+};
+
+#define ULL(v) ((unsigned long long)(v))
+
+static int command_dbt(struct vm *vm, int argc, char **argv)
+{
+	const struct dbt *d = dbt(mips_cpu(vm->vcpus[0]));
+	const struct block_counts *n = &d->blocks.counts;
+
+	(void)argc;
+	(void)argv;
+	log_text("%llu blocks translated to %llu KiB, %u live, %llu dropped for changed code, cache flushed %llu "
+		 "times\n",
+		 ULL(n->translated), ULL(n->bytes >> 10), d->blocks.nr_blocks, ULL(n->invalidated), ULL(n->flushes));
+	log_text("%llu links made, %llu undone; entered %llu times, %llu lookups, %llu single steps\n", ULL(n->links),
+		 ULL(n->unlinks), ULL(d->counts.entries), ULL(d->counts.lookups), ULL(d->counts.steps));
+	log_text("helpers: %llu loads, %llu stores, %llu instructions\n", ULL(d->counts.helper_loads),
+		 ULL(d->counts.helper_stores), ULL(d->counts.execs));
+	return 0;
+}
+
+MONITOR_COMMAND(dbt) = { "dbt", "", "counters of the translator", command_dbt };
