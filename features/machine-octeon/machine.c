@@ -23,6 +23,7 @@
 
 #include <config/GUEST_BIG_ENDIAN.h>
 #include <config/MIPS_FPU.h>
+#include <config/MIPS_TLB_ENTRIES.h>
 
 /* RAM: the 256 MiB below the boot bus, the rest above it. */
 #define RAM0_MAX  0x10000000ull
@@ -49,7 +50,10 @@ struct octeon {
 	struct uart_ns16550 uart[2];
 };
 
-/* CN63XX pass 2.2. Fields of Config as in PRA, chapter 9; a real one has no FPU, the option MIPS_FPU adds it. */
+/*
+ * CN63XX pass 2.2. Fields of Config as in PRA, chapter 9. A real one has a small TLB without instructions to
+ * invalidate it (Config4.IE), and no FPU, which the option MIPS_FPU adds.
+ */
 static const struct mips_model octeon_cpu = {
 	.name = "CN63XX",
 	.features = MIPS_HAS_OCTEON | MIPS_HAS_UNALIGNED | (CONFIG_MIPS_FPU ? MIPS_HAS_FPU : 0),
@@ -57,17 +61,19 @@ static const struct mips_model octeon_cpu = {
 	.config = {
 		/* M, BE, AT = 2 (all 64-bit segments), AR = 1 (Release 2), MT = 1 (TLB), K0 = 3 */
 		1u << 31 | (CONFIG_GUEST_BIG_ENDIAN ? CONFIG0_BE : 0) | 2u << 13 | 1u << 10 | 1u << 7 | 3u,
-		/* M, 64 entries, IL and DL: lines of 128 bytes, 8 ways; no performance counters, no watch; FP */
-		1u << 31 | 63u << 25 | 6u << 19 | 7u << 16 | 6u << 10 | 7u << 7 | (CONFIG_MIPS_FPU ? CONFIG1_FP : 0),
+		/* M, MMUSize, IL and DL: lines of 128 bytes, 8 ways; no performance counters, no watch; FP */
+		1u << 31 | CONFIG1_TLB(CONFIG_MIPS_TLB_ENTRIES) | 6u << 19 | 7u << 16 | 6u << 10 | 7u << 7 |
+			(CONFIG_MIPS_FPU ? CONFIG1_FP : 0),
 		1u << 31,
 		1u << 31 | CONFIG3_RXI | CONFIG3_ULRI | CONFIG3_LPA,
-		/* M, KScratch 2-5, MMUExtDef = 1 with no further entries */
-		1u << 31 | 0x3cu << CONFIG4_KSCREXIST_SHIFT | 1u << 14,
+		/* M, KScratch 2-5, MMUExtDef = 1 and MMUSizeExt; IE = 2: TLBINV, TLBINVF, EntryHi.EHINV */
+		1u << 31 | 0x3cu << CONFIG4_KSCREXIST_SHIFT | CONFIG4_TLB(CONFIG_MIPS_TLB_ENTRIES) |
+			2u << CONFIG4_IE_SHIFT,
 	},
 	.config0_rw = 7u,
 	.intctl = 7u << INTCTL_IPTI_SHIFT | 6u << 26,
 	.fir = 1u << 22 | 1u << 21 | 1u << 20 | 1u << 17 | 1u << 16,
-	.tlb_entries = 64,
+	.tlb_entries = CONFIG_MIPS_TLB_ENTRIES,
 	.segbits = 49,
 	.pabits = 49,
 	.big_endian = CONFIG_GUEST_BIG_ENDIAN,
@@ -79,8 +85,7 @@ static int octeon_init_vcpu(struct vcpu *v)
 		log_error("machine octeon: at most %u cores (VCPUS)", CIU_CORES);
 		return -EINVAL;
 	}
-	mips_reset(mips_cpu(v), &octeon_cpu);
-	return 0;
+	return mips_reset(mips_cpu(v), &octeon_cpu);
 }
 
 static int add_ram(struct vm *vm)

@@ -20,6 +20,7 @@
 
 #include <config/GUEST_BIG_ENDIAN.h>
 #include <config/MIPS_FPU.h>
+#include <config/MIPS_TLB_ENTRIES.h>
 
 #define RAM0_MAX  0x10000000ull
 #define RAM1_BASE 0x90000000ull
@@ -36,8 +37,9 @@ struct virt {
 };
 
 /*
- * A 5KEf (PRId 0x89 of MIPS Technologies) with 64 TLB entries, RDHWR 29 in hardware (Config3.ULRI), and caches of
- * 4 KiB a way, which have no aliases. FIR: S, D, W, L and 64-bit registers. Fields as in PRA, chapter 9.
+ * A 5KEf (PRId 0x89 of MIPS Technologies) with a TLB of any size that can be invalidated at once (Config4.IE = 2),
+ * RDHWR 29 in hardware (Config3.ULRI), and caches of 4 KiB a way, which have no aliases. FIR: S, D, W, L and 64-bit
+ * registers. Fields as in PRA, chapter 9.
  */
 static const struct mips_model virt_cpu = {
 	.name = "5KEf",
@@ -46,16 +48,17 @@ static const struct mips_model virt_cpu = {
 	.config = {
 		/* M, BE, AT = 2 (all 64-bit segments), AR = 1 (Release 2), MT = 1 (TLB), K0 = 2 */
 		1u << 31 | (CONFIG_GUEST_BIG_ENDIAN ? CONFIG0_BE : 0) | 2u << 13 | 1u << 10 | 1u << 7 | 2u,
-		/* M, 64 entries, IS/IL/IA and DS/DL/DA: 128 sets, 32 bytes, 2 ways; WR, FP */
-		1u << 31 | 63u << 25 | 1u << 22 | 4u << 19 | 1u << 16 | 1u << 13 | 4u << 10 | 1u << 7 | CONFIG1_WR |
-			(CONFIG_MIPS_FPU ? CONFIG1_FP : 0),
+		/* M, MMUSize, IS/IL/IA and DS/DL/DA: 128 sets, 32 bytes, 2 ways; WR, FP */
+		1u << 31 | CONFIG1_TLB(CONFIG_MIPS_TLB_ENTRIES) | 1u << 22 | 4u << 19 | 1u << 16 | 1u << 13 | 4u << 10 |
+			1u << 7 | CONFIG1_WR | (CONFIG_MIPS_FPU ? CONFIG1_FP : 0),
 		1u << 31,
-		CONFIG3_LPA | CONFIG3_ULRI,
+		1u << 31 | CONFIG3_LPA | CONFIG3_ULRI,
+		CONFIG4_TLB(CONFIG_MIPS_TLB_ENTRIES) | 2u << CONFIG4_IE_SHIFT,
 	},
 	.config0_rw = 7u,
 	.intctl = 7u << INTCTL_IPTI_SHIFT,
 	.fir = 1u << 22 | 1u << 21 | 1u << 20 | 1u << 17 | 1u << 16 | 0x8900u,
-	.tlb_entries = 64,
+	.tlb_entries = CONFIG_MIPS_TLB_ENTRIES,
 	.segbits = 42,
 	.pabits = 36,
 	.watches = 1,
@@ -64,8 +67,7 @@ static const struct mips_model virt_cpu = {
 
 static int virt_init_vcpu(struct vcpu *v)
 {
-	mips_reset(mips_cpu(v), &virt_cpu);
-	return 0;
+	return mips_reset(mips_cpu(v), &virt_cpu);
 }
 
 static int add_ram(struct vm *vm)

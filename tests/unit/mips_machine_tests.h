@@ -27,12 +27,13 @@
 
 /* The part of the CPU that machines use. */
 
-void mips_reset(struct mips_cpu *c, const struct mips_model *model)
+int mips_reset(struct mips_cpu *c, const struct mips_model *model)
 {
 	memset(c->gpr, 0, sizeof(c->gpr));
 	memset(&c->cp0, 0, sizeof(c->cp0));
 	c->model = model;
 	c->pc = 0xffffffffbfc00000;
+	return 0;
 }
 
 void mips_irq_input(void *cpu, unsigned n, bool level)

@@ -34,7 +34,7 @@ static void cpu_model_is_a_5kef(void **state)
 	assert_int_equal(m->features, MIPS_HAS_FPU);
 	assert_int_equal(m->config[0], 0x80004482); /* M, AT 2, AR 1, MT 1, K0 2 */
 	assert_int_equal(m->config[1] >> 31, 1);
-	assert_int_equal(m->config[1] >> 25 & 63, m->tlb_entries - 1);
+	assert_int_equal((m->config[1] >> 25 & 63) | (m->config[4] & 255) << 6, m->tlb_entries - 1);
 	assert_int_equal(m->config[1] >> 3 & 1, m->watches > 0);
 	assert_int_equal(m->config[1] & 1, 1);      /* FP, as MIPS_FPU is on */
 	assert_int_equal(m->config[1] >> 4 & 1, 0); /* no performance counters */
@@ -42,7 +42,7 @@ static void cpu_model_is_a_5kef(void **state)
 	assert_true((64u << (m->config[1] >> 22 & 7)) * (2u << (m->config[1] >> 19 & 7)) <= 4096);
 	assert_true((64u << (m->config[1] >> 13 & 7)) * (2u << (m->config[1] >> 10 & 7)) <= 4096);
 	assert_int_equal(m->config[2], 0x80000000);
-	assert_int_equal(m->config[3], 0x2080); /* ULRI, LPA */
+	assert_int_equal(m->config[3], 0x80002080); /* M, ULRI, LPA */
 	assert_int_equal(m->intctl >> 29, 7);
 	assert_int_equal(m->segbits, 42);
 	assert_int_equal(m->pabits, 36);

@@ -8,6 +8,7 @@
 #include "arch/mips64/guest/exception.h"
 #include "arch/mips64/guest/mmu.h"
 #include "arch/mips64/guest/tlb.h"
+#include "arch/mips64/guest/walker.h"
 
 #define REG(reg, sel) ((reg)*8u + (sel))
 
@@ -125,7 +126,7 @@ void mips_set_entryhi(struct mips_cpu *c, uint64_t entryhi)
 	mips_update_mode(c);
 }
 
-static void write_entrylo(struct mips_cpu *c, unsigned n, uint64_t value)
+uint64_t mips_entrylo_mask(const struct mips_cpu *c)
 {
 	unsigned pabits = (c->cp0.pagegrain & PAGEGRAIN_ELPA) ? c->model->pabits : 36;
 	uint64_t mask = (1ull << (pabits - 12 + ENTRYLO_PFN_SHIFT)) - 1;
@@ -134,7 +135,7 @@ static void write_entrylo(struct mips_cpu *c, unsigned n, uint64_t value)
 		mask |= ENTRYLO_XI;
 	if (c->cp0.pagegrain & PAGEGRAIN_RIE)
 		mask |= ENTRYLO_RI;
-	c->cp0.entrylo[n] = value & mask;
+	return mask;
 }
 
 /* Page sizes 4 KiB to 256 MiB: pairs of mask bits from the bottom; anything else reads back as before (PRA 9.10). */
@@ -184,8 +185,13 @@ static uint64_t read_lladdr(struct mips_cpu *c)
 	return gpa >> 4;
 }
 
-static uint64_t read_octeon(struct mips_cpu *c, unsigned reg, unsigned sel)
+/* Registers that only some CPUs have. */
+static uint64_t read_optional(struct mips_cpu *c, unsigned reg, unsigned sel)
 {
+	uint64_t value;
+
+	if (c->walker != NULL && c->walker->read(c, reg, sel, &value))
+		return value;
 	if (mips_has(c, MIPS_HAS_OCTEON)) {
 		switch (REG(reg, sel)) {
 		case REG(9, 6): return mips_cvmcount(c);
@@ -254,7 +260,7 @@ uint64_t mips_cp0_read(struct mips_cpu *c, unsigned reg, unsigned sel)
 	case REG(29, 1):
 	case REG(29, 3): return p->datahi;
 	case REG(30, 0): return p->errorepc;
-	default: return read_octeon(c, reg, sel);
+	default: return read_optional(c, reg, sel);
 	}
 }
 
@@ -268,8 +274,10 @@ uint64_t mips_cp0_read32(struct mips_cpu *c, unsigned reg, unsigned sel)
 	return sext32(v);
 }
 
-static void write_octeon(struct mips_cpu *c, unsigned reg, unsigned sel, uint64_t value)
+static void write_optional(struct mips_cpu *c, unsigned reg, unsigned sel, uint64_t value)
 {
+	if (c->walker != NULL && c->walker->write(c, reg, sel, value))
+		return;
 	if (mips_has(c, MIPS_HAS_OCTEON)) {
 		switch (REG(reg, sel)) {
 		case REG(9, 6): c->cp0.cvmcount_offset += value - mips_cvmcount(c); return;
@@ -298,8 +306,8 @@ static void write_plain(struct mips_cpu *c, unsigned reg, unsigned sel, uint64_t
 
 	switch (REG(reg, sel)) {
 	case REG(0, 0): p->index = (p->index & INDEX_P) | (low & 0x7fffffff) % c->tlb.count; break;
-	case REG(2, 0): write_entrylo(c, 0, value); break;
-	case REG(3, 0): write_entrylo(c, 1, value); break;
+	case REG(2, 0): p->entrylo[0] = value & mips_entrylo_mask(c); break;
+	case REG(3, 0): p->entrylo[1] = value & mips_entrylo_mask(c); break;
 	case REG(4, 0): p->context = value & ~0xfull; break;
 	case REG(4, 2): p->userlocal = value; break;
 	case REG(5, 0): write_pagemask(c, value); break;
@@ -333,7 +341,7 @@ static void write_plain(struct mips_cpu *c, unsigned reg, unsigned sel, uint64_t
 	case REG(15, 0):
 	case REG(25, 0):
 	case REG(25, 1): break;
-	default: write_octeon(c, reg, sel, value); break;
+	default: write_optional(c, reg, sel, value); break;
 	}
 }
 

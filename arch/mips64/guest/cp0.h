@@ -75,8 +75,14 @@
 #define CONFIG3_LPA             (1u << 7)
 #define CONFIG3_RXI             (1u << 12)
 #define CONFIG3_ULRI            (1u << 13)
+#define CONFIG3_PW              (1u << 24)
 #define CONFIG4_KSCREXIST_SHIFT 16
+#define CONFIG4_MMUEXTDEF_SIZE  (1u << 14) /* bits 7:0 extend Config1.MMUSize */
 #define CONFIG4_IE_SHIFT        29
+
+/** Config1.MMUSize, and with Config4.MMUExtDef its extension, for a number of TLB entries (PRA 9.31, 9.34). */
+#define CONFIG1_TLB(entries) ((((entries)-1u) & 63u) << 25)
+#define CONFIG4_TLB(entries) (CONFIG4_MMUEXTDEF_SIZE | ((entries)-1u) >> 6)
 
 /* IntCtl, 12.1 */
 #define INTCTL_VS         0x3e0u
@@ -116,6 +122,9 @@ void mips_set_status(struct mips_cpu *c, uint32_t status);
 
 /** Sets EntryHi with every consequence for cached translations. */
 void mips_set_entryhi(struct mips_cpu *c, uint64_t entryhi);
+
+/** Bits of EntryLo that can be written now: PABITS and PageGrain decide. */
+uint64_t mips_entrylo_mask(const struct mips_cpu *c);
 
 /** Count (9.0), 32 bits. */
 uint32_t mips_count(struct mips_cpu *c);

@@ -21,7 +21,6 @@ static void clear_state(struct mips_cpu *c)
 {
 	memset(c->gpr, 0, sizeof(c->gpr));
 	memset(&c->cp0, 0, sizeof(c->cp0));
-	memset(&c->tlb, 0, sizeof(c->tlb));
 	memset(&c->fpu, 0, sizeof(c->fpu));
 	memset(&c->octeon, 0, sizeof(c->octeon));
 	memset(c->cvmseg, 0, sizeof(c->cvmseg));
@@ -31,24 +30,32 @@ static void clear_state(struct mips_cpu *c)
 	c->delay = NULL;
 	c->ll_valid = c->waiting = c->user_mode_seen = false;
 	c->ll_address = c->nested = c->exceptions = c->recorded = 0;
+	c->refills = c->walks = 0;
 	c->compare = c->stopped_count = 0;
 }
 
-void mips_reset(struct mips_cpu *c, const struct mips_model *model)
+int mips_reset(struct mips_cpu *c, const struct mips_model *model)
 {
-	clear_state(c);
+	int err;
+
 	c->model = model;
+	err = mips_tlb_create(c);
+	if (err < 0)
+		return err;
+	clear_state(c);
+	mips_tlb_reset(c);
 	c->big_endian = model->big_endian;
 	memcpy(c->cp0.config, model->config, sizeof(c->cp0.config));
+	if (c->walker != NULL)
+		c->cp0.config[3] |= CONFIG3_PW;
 	c->cp0.status = STATUS_BEV | STATUS_ERL;
 	c->cp0.intctl = model->intctl;
 	c->cp0.ebase = 0xffffffff80000000ull | c->vcpu.id;
-	c->tlb.count = model->tlb_entries;
-	c->tlb.random = 0x2545f491u;
 	c->pc = 0xffffffffbfc00000ull;
 	mips_watch_update(c);
 	mips_stlb_flush(c);
 	mips_update_mode(c);
+	return 0;
 }
 
 void mips_update_mode(struct mips_cpu *c)

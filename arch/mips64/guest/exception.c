@@ -64,8 +64,10 @@ void mips_take(struct mips_cpu *c, uint64_t pc, bool in_delay_slot, enum mips_ex
 	if (code == EXC_INT)
 		vector = interrupt_vector(c);
 	if ((p->status & STATUS_EXL) == 0) {
-		if (refill)
+		if (refill) {
 			vector = refill_vector(c);
+			c->refills++;
+		}
 		p->epc = pc;
 		p->cause = in_delay_slot ? p->cause | CAUSE_BD : p->cause & ~CAUSE_BD;
 	}

@@ -8,6 +8,7 @@
 
 #include "arch/mips64/guest/cp0.h"
 #include "arch/mips64/guest/exception.h"
+#include "arch/mips64/guest/walker.h"
 
 #define KSEG0       0xffffffff80000000ull
 #define KSEG1       0xffffffffa0000000ull
@@ -123,6 +124,15 @@ bool mips_resolve(const struct mips_cpu *c, uint64_t va, enum mips_access access
 	return address_error(f, access);
 }
 
+/* As mips_resolve(), but what the TLB lacks is looked up by the page table walker, if there is one. */
+static bool resolve(struct mips_cpu *c, uint64_t va, enum mips_access access, struct mips_mapping *m,
+		    struct mips_fault *f)
+{
+	if (mips_resolve(c, va, access, m, f))
+		return true;
+	return f->refill && c->walker != NULL && c->walker->walk(c, va) && mips_resolve(c, va, access, m, f);
+}
+
 static void raise_fault(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, const struct mips_fault *f)
 {
 	mips_set_badvaddr(c, va, f->code);
@@ -152,7 +162,7 @@ static bool resolve_or_raise(struct mips_cpu *c, const struct mips_insn *i, uint
 
 	if (watch_stops(c, i, va, access))
 		return false;
-	if (mips_resolve(c, va, access, m, &f))
+	if (resolve(c, va, access, m, &f))
 		return true;
 	raise_fault(c, i, va, &f);
 	return false;
@@ -173,7 +183,7 @@ static bool resolve_fetch(struct mips_cpu *c, uint64_t va, struct mips_mapping *
 {
 	if ((va & 3) != 0)
 		return address_error(f, MIPS_FETCH);
-	if (!mips_resolve(c, va, MIPS_FETCH, m, f))
+	if (!resolve(c, va, MIPS_FETCH, m, f))
 		return false;
 	return m->cvmseg ? address_error(f, MIPS_FETCH) : true;
 }
@@ -355,41 +365,45 @@ void mips_stlb_flush(struct mips_cpu *c)
 	fetch_changed(c, ~0ull);
 }
 
-static bool tag_is_of(uint64_t tag, uint64_t va)
+/* True if what is cached under a tag may come from a TLB entry. */
+static bool tag_is_of(const struct mips_cpu *c, uint64_t tag, const struct mips_tlb_entry *e)
 {
-	return ((tag ^ va) & GUEST_PAGE_MASK) == 0;
+	return ((tag ^ e->vpn2) & mips_va_mask(c) & ~e->mask) == 0 && (e->global || (uint8_t)(tag >> 4) == e->asid);
 }
 
-static void forget(struct mips_stlb_entry *e, uint64_t va)
+static void forget(struct mips_cpu *c, struct mips_stlb_entry *slot, const struct mips_tlb_entry *e)
 {
-	if (tag_is_of(e->tag, va))
-		e->tag = MIPS_TAG_NEVER;
+	if (tag_is_of(c, slot->tag, e))
+		slot->tag = MIPS_TAG_NEVER;
 }
 
-static void flush_page(struct mips_cpu *c, uint64_t va)
+static void forget_fetch(struct mips_cpu *c, struct mips_itlb *slot, const struct mips_tlb_entry *e)
 {
-	for (unsigned mode = 0; mode < MIPS_MODES; mode++) {
-		struct mips_itlb *fetch = &c->itlbs[mode][(va >> 12) % MIPS_ITLB_ENTRIES];
+	uint64_t tag = slot->tag;
 
-		forget(&c->stlbs[mode].read[mips_stlb_index(va)], va);
-		forget(&c->stlbs[mode].write[mips_stlb_index(va)], va);
-		if (tag_is_of(fetch->tag, va)) {
-			fetch->tag = MIPS_TAG_NEVER;
-			fetch_changed(c, va);
-		}
-	}
+	if (tag == MIPS_TAG_NEVER || !tag_is_of(c, tag, e))
+		return;
+	slot->tag = MIPS_TAG_NEVER;
+	fetch_changed(c, tag & GUEST_PAGE_MASK);
 }
 
 void mips_stlb_flush_entry(struct mips_cpu *c, const struct mips_tlb_entry *e)
 {
 	uint64_t pages = (e->mask + 1) >> 12;
 
-	if (pages >= MIPS_ITLB_ENTRIES) {
-		mips_stlb_flush(c);
-		return;
+	for (unsigned mode = 0; mode < MIPS_MODES; mode++) {
+		struct mips_stlb *stlb = &c->stlbs[mode];
+
+		/* A large entry has several pages for a place in the table: each place is looked at once. */
+		for (uint64_t n = 0; n < pages && n < MIPS_STLB_ENTRIES; n++) {
+			unsigned index = mips_stlb_index(e->vpn2 + (n << 12));
+
+			forget(c, &stlb->read[index], e);
+			forget(c, &stlb->write[index], e);
+		}
+		for (uint64_t n = 0; n < pages && n < MIPS_ITLB_ENTRIES; n++)
+			forget_fetch(c, &c->itlbs[mode][((e->vpn2 >> 12) + n) % MIPS_ITLB_ENTRIES], e);
 	}
-	for (uint64_t n = 0; n < pages; n++)
-		flush_page(c, e->vpn2 + (n << 12));
 }
 
 void mips_stlb_protect(struct mips_cpu *c, uint64_t gpa)

@@ -67,7 +67,7 @@ bool mips_watch_hit(const struct mips_cpu *c, uint64_t va, enum mips_access acce
 /** Forgets every cached translation. */
 void mips_stlb_flush(struct mips_cpu *c);
 
-/** Forgets cached translations of the pages of a TLB entry, whatever their ASID. */
+/** Forgets the translations that were cached from a TLB entry. */
 void mips_stlb_flush_entry(struct mips_cpu *c, const struct mips_tlb_entry *e);
 
 /** Makes stores to a RAM page take the slow path from now on, because code was decoded from it. */

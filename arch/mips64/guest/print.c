@@ -47,6 +47,8 @@ static const char *mode_name(enum mips_mode mode)
 
 #define ULL(v) ((unsigned long long)(v))
 
+#define PRINTED_ENTRIES 64u
+
 static void print_cp0(struct mips_cpu *c)
 {
 	const struct mips_cp0 *p = &c->cp0;
@@ -68,19 +70,36 @@ static void print_page(const struct mips_tlb_page *p)
 		log_text("  %-18s", "invalid");
 }
 
+static void print_entry(const struct mips_tlb_entry *e, unsigned n)
+{
+	log_text("TLB %2u: %016llx + %llx asid %02x%s", n, ULL(e->vpn2), ULL(e->mask + 1), e->asid,
+		 e->global ? " global" : "");
+	print_page(&e->page[0]);
+	print_page(&e->page[1]);
+	log_text("\n");
+}
+
+/* Entries that translate something now; of a large TLB not all. */
 static void print_tlb(const struct mips_cpu *c)
 {
+	unsigned in_use = 0, present_asid = 0;
+
 	for (unsigned n = 0; n < c->tlb.count; n++) {
 		const struct mips_tlb_entry *e = &c->tlb.entries[n];
 
 		if (!e->present || (!e->page[0].valid && !e->page[1].valid))
 			continue;
-		log_text("TLB %2u: %016llx + %llx asid %02x%s", n, ULL(e->vpn2), ULL(e->mask + 1), e->asid,
-			 e->global ? " global" : "");
-		print_page(&e->page[0]);
-		print_page(&e->page[1]);
-		log_text("\n");
+		in_use++;
+		if (!e->global && e->asid != (c->cp0.entryhi & ENTRYHI_ASID))
+			continue;
+		if (present_asid++ < PRINTED_ENTRIES)
+			print_entry(e, n);
 	}
+	log_text("TLB: %u of %u entries in use, %u of them for the present ASID%s; %llu refill exceptions, %llu "
+		 "hardware "
+		 "walks\n",
+		 in_use, c->tlb.count, present_asid, present_asid > PRINTED_ENTRIES ? ", not all shown" : "",
+		 ULL(c->refills), ULL(c->walks));
 }
 
 static void print_exceptions(const struct mips_cpu *c)

@@ -1,26 +1,181 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The architectural TLB (PRA, chapter 4; TLB instructions in MD00087). */
+/*
+ * The architectural TLB (PRA, chapter 4; TLB instructions in MD00087). Nothing a kernel does often looks at more
+ * than a few entries, however many there are: see struct mips_tlb.
+ */
 #include "arch/mips64/guest/tlb.h"
 
+#include <errno.h>
+#include <string.h>
+
+#include <husk/log.h>
 #include <husk/memory.h>
+#include <husk/platform.h>
 
 #include "arch/mips64/guest/cp0.h"
 #include "arch/mips64/guest/mmu.h"
 
-static bool matches(const struct mips_tlb_entry *e, uint64_t va, uint64_t va_mask, uint8_t asid)
+#define NONE          0xffffu
+#define GLOBAL        0x100u /* in place of an ASID */
+#define GRANULE_SHIFT 21u
+#define PAIR_4K       0x1fffull
+
+/* Finding: the hash table. */
+
+static unsigned size_of(uint64_t mask)
 {
-	return e->present && ((va ^ e->vpn2) & va_mask & ~e->mask) == 0 && (e->global || e->asid == asid);
+	return (unsigned)__builtin_popcountll(mask >> 13) / 2;
+}
+
+static uint64_t mask_of(unsigned size)
+{
+	return (0x2000ull << 2 * size) - 1;
+}
+
+static unsigned class_of(const struct mips_tlb_entry *e)
+{
+	return 2 * size_of(e->mask) + e->global;
+}
+
+/* Multiplicative hashing: the high bits of the product depend on every bit of the key. */
+static unsigned hash(uint64_t key, unsigned bits)
+{
+	return (unsigned)(key * 0x9e3779b97f4a7c15ull >> (64 - bits));
+}
+
+static uint16_t *bucket(const struct mips_tlb *t, uint64_t vpn2, unsigned space)
+{
+	return &t->buckets[hash(vpn2 >> 13 | (uint64_t)space << 52, t->bucket_log)];
+}
+
+static unsigned space_of(const struct mips_tlb_entry *e)
+{
+	return e->global ? GLOBAL : e->asid;
+}
+
+static bool is_usable(const struct mips_tlb_entry *e)
+{
+	return e->present && (e->page[0].valid || e->page[1].valid);
+}
+
+static uint16_t *granule(struct mips_tlb *t, uint64_t vpn2)
+{
+	return &t->small[hash(vpn2 >> GRANULE_SHIFT, MIPS_TLB_GRANULES_LOG)];
+}
+
+/* What conflicts() wants to know beside the chains; by is 1 or -1. */
+static void count_usable(struct mips_tlb *t, const struct mips_tlb_entry *e, int by)
+{
+	uint16_t *local = &t->local_in_region[e->vpn2 >> 62], *small = granule(t, e->vpn2);
+
+	if (!is_usable(e))
+		return;
+	if (!e->global)
+		*local = (uint16_t)(*local + by);
+	if (e->mask >> GRANULE_SHIFT == 0)
+		*small = (uint16_t)(*small + by);
+}
+
+static void link_entry(struct mips_tlb *t, unsigned index)
+{
+	struct mips_tlb_entry *e = &t->entries[index];
+	uint16_t *head = bucket(t, e->vpn2, space_of(e));
+	unsigned class = class_of(e);
+
+	e->prev = NONE;
+	e->next = *head;
+	if (e->next != NONE)
+		t->entries[e->next].prev = (uint16_t)index;
+	*head = (uint16_t)index;
+	t->in_class[class]++;
+	t->classes |= 1u << class;
+	count_usable(t, e, 1);
+}
+
+static void unlink_entry(struct mips_tlb *t, const struct mips_tlb_entry *e)
+{
+	unsigned class = class_of(e);
+
+	if (e->next != NONE)
+		t->entries[e->next].prev = e->prev;
+	if (e->prev != NONE)
+		t->entries[e->prev].next = e->next;
+	else
+		*bucket(t, e->vpn2, space_of(e)) = e->next;
+	if (--t->in_class[class] == 0)
+		t->classes &= ~(1u << class);
+	count_usable(t, e, -1);
+}
+
+static void clear_index(struct mips_tlb *t)
+{
+	memset(t->buckets, 0xff, sizeof(*t->buckets) << t->bucket_log); /* NONE */
+	memset(t->in_class, 0, sizeof(t->in_class));
+	memset(t->local_in_region, 0, sizeof(t->local_in_region));
+	memset(t->small, 0, sizeof(t->small));
+	t->classes = 0;
+}
+
+int mips_tlb_create(struct mips_cpu *c)
+{
+	struct mips_tlb *t = &c->tlb;
+	unsigned entries = c->model->tlb_entries,
+		 log = 32u - (unsigned)__builtin_clz(entries); /* more buckets than entries */
+	size_t size = entries * sizeof(*t->entries);
+	uint8_t *memory;
+
+	if (t->allocated < entries) {
+		memory = plat_pages_alloc(size + (sizeof(*t->buckets) << log), GUEST_PAGE_SIZE);
+		if (memory == NULL) {
+			log_error("no memory for a TLB of %u entries: lower MIPS_TLB_ENTRIES", entries);
+			return -ENOMEM;
+		}
+		t->entries = (struct mips_tlb_entry *)memory;
+		t->buckets = (uint16_t *)(memory + size);
+		t->bucket_log = log;
+		t->allocated = entries;
+	}
+	t->count = entries;
+	return 0;
+}
+
+void mips_tlb_reset(struct mips_cpu *c)
+{
+	struct mips_tlb *t = &c->tlb;
+
+	memset(t->entries, 0, t->count * sizeof(*t->entries));
+	clear_index(t);
+	t->random = 0x2545f491u;
+}
+
+/* The first entry for the pair at vpn2 of a page size; among equals the lowest, as a search would find it. */
+static const struct mips_tlb_entry *find_pair(const struct mips_tlb *t, uint64_t vpn2, uint64_t mask, unsigned space)
+{
+	const struct mips_tlb_entry *found = NULL, *e;
+
+	for (unsigned n = *bucket(t, vpn2, space); n != NONE; n = e->next) {
+		e = &t->entries[n];
+		if (e->vpn2 == vpn2 && e->mask == mask && space_of(e) == space && (found == NULL || e < found))
+			found = e;
+	}
+	return found;
 }
 
 static const struct mips_tlb_entry *find(const struct mips_cpu *c, uint64_t va)
 {
-	uint8_t asid = (uint8_t)(c->cp0.entryhi & ENTRYHI_ASID);
-	uint64_t va_mask = mips_va_mask(c) & ~0x1fffull;
+	unsigned asid = (unsigned)(c->cp0.entryhi & ENTRYHI_ASID);
+	const struct mips_tlb_entry *found = NULL;
 
-	for (unsigned n = 0; n < c->tlb.count; n++)
-		if (matches(&c->tlb.entries[n], va, va_mask, asid))
-			return &c->tlb.entries[n];
-	return NULL;
+	va &= mips_va_mask(c);
+	for (uint32_t left = c->tlb.classes; left != 0; left &= left - 1) {
+		unsigned class = (unsigned)__builtin_ctz(left);
+		uint64_t mask = mask_of(class / 2);
+		const struct mips_tlb_entry *e = find_pair(&c->tlb, va & ~mask, mask, class % 2 ? GLOBAL : asid);
+
+		if (e != NULL && (found == NULL || e < found))
+			found = e;
+	}
+	return found;
 }
 
 enum mips_tlb_result mips_tlb_lookup(const struct mips_cpu *c, uint64_t va, enum mips_access access, uint64_t *gpa,
@@ -46,6 +201,8 @@ enum mips_tlb_result mips_tlb_lookup(const struct mips_cpu *c, uint64_t va, enum
 	*page = p;
 	return MIPS_TLB_HIT;
 }
+
+/* Reading and writing entries. */
 
 void mips_tlbp(struct mips_cpu *c)
 {
@@ -75,19 +232,17 @@ static uint64_t encode_page(const struct mips_tlb_page *p, bool global)
 	       (p->exec_inhibit ? ENTRYLO_XI : 0) | (global ? ENTRYLO_G : 0);
 }
 
-/* The entry that the CP0 registers describe. */
-static struct mips_tlb_entry from_registers(const struct mips_cpu *c)
+static struct mips_tlb_entry decode(const struct mips_cpu *c, const struct mips_tlb_image *i)
 {
-	const struct mips_cp0 *p = &c->cp0;
-	uint64_t mask = p->pagemask | 0x1fff;
+	uint64_t mask = i->pagemask | PAIR_4K;
 
 	return (struct mips_tlb_entry){
-		.vpn2 = p->entryhi & mips_va_mask(c) & ~mask,
+		.vpn2 = i->entryhi & mips_va_mask(c) & ~mask,
 		.mask = mask,
-		.asid = (uint8_t)(p->entryhi & ENTRYHI_ASID),
-		.global = (p->entrylo[0] & p->entrylo[1] & ENTRYLO_G) != 0,
-		.present = (p->entryhi & ENTRYHI_EHINV) == 0,
-		.page = { decode_page(p->entrylo[0], mask >> 1), decode_page(p->entrylo[1], mask >> 1) },
+		.asid = (uint8_t)(i->entryhi & ENTRYHI_ASID),
+		.global = (i->entrylo[0] & i->entrylo[1] & ENTRYLO_G) != 0,
+		.present = (i->entryhi & ENTRYHI_EHINV) == 0,
+		.page = { decode_page(i->entrylo[0], mask >> 1), decode_page(i->entrylo[1], mask >> 1) },
 	};
 }
 
@@ -95,7 +250,7 @@ void mips_tlbr(struct mips_cpu *c)
 {
 	const struct mips_tlb_entry *e = &c->tlb.entries[(c->cp0.index & ~INDEX_P) % c->tlb.count];
 
-	c->cp0.pagemask = (uint32_t)e->mask & ~0x1fffu;
+	c->cp0.pagemask = (uint32_t)e->mask & ~(uint32_t)PAIR_4K;
 	c->cp0.entrylo[0] = encode_page(&e->page[0], e->global);
 	c->cp0.entrylo[1] = encode_page(&e->page[1], e->global);
 	mips_set_entryhi(c, e->vpn2 | e->asid | (e->present ? 0 : ENTRYHI_EHINV));
@@ -103,8 +258,37 @@ void mips_tlbr(struct mips_cpu *c)
 
 static bool overlap(const struct mips_tlb_entry *a, const struct mips_tlb_entry *b)
 {
-	return a->present && b->present && ((a->vpn2 ^ b->vpn2) & ~(a->mask | b->mask)) == 0 &&
-	       (a->global || b->global || a->asid == b->asid);
+	return ((a->vpn2 ^ b->vpn2) & ~(a->mask | b->mask)) == 0 && (a->global || b->global || a->asid == b->asid);
+}
+
+static bool conflicts_with(const struct mips_tlb *t, unsigned index, const struct mips_tlb_entry *e, unsigned n)
+{
+	const struct mips_tlb_entry *o = &t->entries[n];
+
+	return n != index && is_usable(o) && overlap(e, o);
+}
+
+/*
+ * The chains cannot tell of entries that e may cover many of: local ones of whatever ASID under a global one, and
+ * smaller ones. The counts say when there are none, which is nearly always.
+ */
+static bool needs_search(struct mips_tlb *t, const struct mips_tlb_entry *e)
+{
+	uint32_t smaller = t->classes & ((1u << 2 * size_of(e->mask)) - 1);
+
+	if (e->global && t->local_in_region[e->vpn2 >> 62] != 0)
+		return true;
+	return smaller != 0 && (e->mask >> GRANULE_SHIFT != 0 || *granule(t, e->vpn2) != 0);
+}
+
+static bool conflicts_in_chain(const struct mips_tlb *t, unsigned index, const struct mips_tlb_entry *e, unsigned class)
+{
+	uint64_t vpn2 = e->vpn2 & ~mask_of(class / 2);
+
+	for (unsigned n = *bucket(t, vpn2, class % 2 ? GLOBAL : e->asid); n != NONE; n = t->entries[n].next)
+		if (conflicts_with(t, index, e, n))
+			return true;
+	return false;
 }
 
 /*
@@ -112,36 +296,56 @@ static bool overlap(const struct mips_tlb_entry *a, const struct mips_tlb_entry 
  * second is written, which is then not done (PRA 4.11.3, MD00087 TLBWI). Entries
  * without any valid page cannot translate and are let through.
  */
-static bool conflicts(const struct mips_cpu *c, unsigned index, const struct mips_tlb_entry *e)
+static bool conflicts(struct mips_tlb *t, unsigned index, const struct mips_tlb_entry *e)
 {
-	if (!e->page[0].valid && !e->page[1].valid)
-		return false;
-	for (unsigned n = 0; n < c->tlb.count; n++) {
-		const struct mips_tlb_entry *o = &c->tlb.entries[n];
+	uint32_t left = t->classes & ~((1u << 2 * size_of(e->mask)) - 1); /* sizes from its own on */
 
-		if (n != index && (o->page[0].valid || o->page[1].valid) && overlap(e, o))
+	if (!is_usable(e))
+		return false;
+	for (; left != 0; left &= left - 1)
+		if (conflicts_in_chain(t, index, e, (unsigned)__builtin_ctz(left)))
 			return true;
-	}
+	if (!needs_search(t, e))
+		return false;
+	for (unsigned n = 0; n < t->count; n++)
+		if (conflicts_with(t, index, e, n))
+			return true;
 	return false;
 }
 
-static bool write_entry(struct mips_cpu *c, unsigned index)
+static bool write_entry(struct mips_cpu *c, unsigned index, const struct mips_tlb_image *image)
 {
-	struct mips_tlb_entry e = from_registers(c), *old = &c->tlb.entries[index];
+	struct mips_tlb_entry e = decode(c, image), *old = &c->tlb.entries[index];
 
-	if (conflicts(c, index, &e)) {
-		c->cp0.status |= STATUS_TS;
+	if (conflicts(&c->tlb, index, &e))
 		return false;
-	}
-	if (old->present)
+	if (is_usable(old))
 		mips_stlb_flush_entry(c, old);
+	if (old->present)
+		unlink_entry(&c->tlb, old);
 	*old = e;
+	if (e.present)
+		link_entry(&c->tlb, index);
 	return true;
+}
+
+static bool write_from_registers(struct mips_cpu *c, unsigned index)
+{
+	const struct mips_tlb_image image = {
+		.entryhi = c->cp0.entryhi,
+		.entrylo = { c->cp0.entrylo[0], c->cp0.entrylo[1] },
+		.pagemask = c->cp0.pagemask,
+	};
+
+	if (write_entry(c, index, &image))
+		return true;
+	c->cp0.status |= STATUS_TS;
+	return false;
 }
 
 bool mips_tlbwi(struct mips_cpu *c)
 {
-	return write_entry(c, (c->cp0.index & ~INDEX_P) % c->tlb.count);
+	return write_from_registers(c, (c->cp0.index & ~INDEX_P) % c->tlb.count);
 }
 
 unsigned mips_tlb_random(struct mips_cpu *c)
@@ -155,7 +359,12 @@ unsigned mips_tlb_random(struct mips_cpu *c)
 
 bool mips_tlbwr(struct mips_cpu *c)
 {
-	return write_entry(c, mips_tlb_random(c));
+	return write_from_registers(c, mips_tlb_random(c));
+}
+
+bool mips_tlb_write_random(struct mips_cpu *c, const struct mips_tlb_image *image)
+{
+	return write_entry(c, mips_tlb_random(c), image);
 }
 
 void mips_tlbinv(struct mips_cpu *c)
@@ -163,8 +372,10 @@ void mips_tlbinv(struct mips_cpu *c)
 	for (unsigned n = 0; n < c->tlb.count; n++) {
 		struct mips_tlb_entry *e = &c->tlb.entries[n];
 
-		if (!e->global && e->asid == (c->cp0.entryhi & ENTRYHI_ASID))
-			e->present = false;
+		if (!e->present || e->global || e->asid != (c->cp0.entryhi & ENTRYHI_ASID))
+			continue;
+		unlink_entry(&c->tlb, e);
+		e->present = false;
 	}
 	mips_stlb_flush(c);
 }
@@ -173,5 +384,6 @@ void mips_tlbinvf(struct mips_cpu *c)
 {
 	for (unsigned n = 0; n < c->tlb.count; n++)
 		c->tlb.entries[n].present = false;
+	clear_index(&c->tlb);
 	mips_stlb_flush(c);
 }
