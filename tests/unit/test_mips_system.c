@@ -428,6 +428,26 @@ static void test_interrupts(void **state)
 	fixture_free(f);
 }
 
+static void test_interrupt_that_came_in_a_handler(void **state)
+{
+	struct fixture *f = fixture_new();
+
+	(void)state;
+	mips_set_status(f->cpu, f->cpu->cp0.status | STATUS_IE | STATUS_EXL | 0x400);
+	fixture_put(f, 0x180, (const uint32_t[]){ MTC0(0, 12, 0), WAIT }, 2);
+	/* A first run, so that all code is decoded and found without a look at what is pending. */
+	f->cpu->cp0.epc = CODE + 8;
+	RUN_TO_WAIT(f, ERET, NOP, ADDIU(2, 2, 1), WAIT);
+	assert_int_equal(f->cpu->gpr[2], 1);
+	mips_set_status(f->cpu, f->cpu->cp0.status | STATUS_EXL);
+	mips_irq_input(f->cpu, 2, true);
+	RUN_TO_WAIT(f, ERET, NOP, ADDIU(2, 2, 1), WAIT);
+	assert_int_equal(f->cpu->gpr[2], 1); /* taken at once, before what ERET returns to */
+	assert_int_equal(f->cpu->cp0.epc, CODE + 8);
+	assert_int_equal(f->cpu->cp0.cause & CAUSE_EXCCODE, 0);
+	fixture_free(f);
+}
+
 static void test_software_interrupt_after_mtc0(void **state)
 {
 	struct fixture *f = fixture_new();
@@ -663,6 +683,7 @@ int main(void)
 		cmocka_unit_test(test_traps_and_coprocessors),
 		cmocka_unit_test(test_eret),
 		cmocka_unit_test(test_interrupts),
+		cmocka_unit_test(test_interrupt_that_came_in_a_handler),
 		cmocka_unit_test(test_software_interrupt_after_mtc0),
 		cmocka_unit_test(test_vectored_interrupts),
 		cmocka_unit_test(test_enable_and_disable),

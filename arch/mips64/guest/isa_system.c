@@ -162,11 +162,19 @@ CP0_OP(op_tlbinvf)
 	return i + 1;
 }
 
-/* In a delay slot ERET is not executed: mips_is_barred_from_slot() names it. */
+/*
+ * In a delay slot ERET is not executed: mips_is_barred_from_slot() names it. What waited for EXL or ERL to be
+ * cleared asked for attention when it came; nobody asks again.
+ */
 CP0_OP(op_eret)
 {
+	uint64_t to = mips_eret(c);
+
 	(void)i;
-	return mips_jump(c, mips_eret(c));
+	if (!mips_interrupt_pending(c) && (c->cp0.cause & CAUSE_WP) == 0)
+		return mips_jump(c, to);
+	c->pc = to;
+	return NULL;
 }
 
 CP0_OP(op_wait)
