@@ -191,13 +191,11 @@ static enum engine_exit run(struct mips_cpu *c, uint64_t limit)
 	enum engine_exit why;
 
 	do {
-		if (still_waiting(c, &why))
-			return why;
-		if (mips_interrupt_pending(c) && !c->vcpu.debug.hold_interrupts)
-			mips_take_interrupt(c);
-		else if (deferred_watch(c) || stops_for_watch(c))
-			continue;
-		execute(c, c->watch_fetch ? 1 : limit);
+		switch (mips_take_pending(c, &why)) {
+		case MIPS_WAIT: return why;
+		case MIPS_LOOK_AGAIN: break;
+		case MIPS_GO: execute(c, c->watch_fetch ? 1 : limit); break;
+		}
 	} while (limit != 1 && vcpu_attention(&c->vcpu) == 0);
 	return ENGINE_ATTENTION;
 }

@@ -46,7 +46,7 @@ enum mips_pending mips_take_pending(struct mips_cpu *c, enum engine_exit *why)
 {
 	if (still_waiting(c, why))
 		return MIPS_WAIT;
-	if (mips_interrupt_pending(c)) {
+	if (mips_interrupt_pending(c) && !c->vcpu.debug.hold_interrupts) {
 		mips_take_interrupt(c);
 		return MIPS_GO;
 	}

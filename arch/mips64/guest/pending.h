@@ -14,7 +14,10 @@ enum mips_pending {
 	MIPS_WAIT,       /**< the guest waits: leave with *why */
 };
 
-/** Takes what is pending at c->pc: the end of a WAIT, interrupts, watchpoints on fetches. */
+/**
+ * Takes what is pending at c->pc: the end of a WAIT, interrupts unless a debugger holds them, watchpoints on
+ * fetches.
+ */
 enum mips_pending mips_take_pending(struct mips_cpu *c, enum engine_exit *why);
 
 #endif
