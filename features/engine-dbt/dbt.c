@@ -462,6 +462,7 @@ static const struct engine engine_dbt = {
 	.get_register = mips_get_register,
 	.set_register = mips_set_register,
 	.translate = dbt_translate,
+	.set_watchpoint = mips_set_watchpoint,
 	.print_state = dbt_print_state,
 	.nested_exceptions = dbt_nested,
 	.seen_user_mode = dbt_seen_user_mode,

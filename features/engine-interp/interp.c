@@ -155,11 +155,8 @@ const struct mips_insn *page_exec_trap(struct mips_cpu *c, const struct mips_ins
 
 	/* A delay slot is executed with its branch; a debugger puts the breakpoint there. */
 	if (c->delay == NULL && interp_breakpoint_at(&interp(c)->breakpoints, mips_pc(c, i))) {
-		c->pc = mips_pc(c, i);
-		c->vcpu.debug.event = DEBUG_BREAKPOINT;
 		c->vcpu.instructions--; /* not executed, but counted as one that was */
-		plat_kick(&c->vcpu.attention, ATTN_DEBUG);
-		return NULL;
+		return mips_stop_for_debugger(c, i, DEBUG_BREAKPOINT, mips_pc(c, i));
 	}
 	page_decode(c, page, n);
 	next = i->exec(c, i);
@@ -295,6 +292,7 @@ static const struct engine engine_interp = {
 	.set_register = mips_set_register,
 	.translate = interp_translate,
 	.set_breakpoint = interp_set_breakpoint,
+	.set_watchpoint = mips_set_watchpoint,
 	.print_state = interp_print_state,
 	.nested_exceptions = interp_nested,
 	.seen_user_mode = interp_seen_user_mode,

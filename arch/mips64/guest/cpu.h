@@ -122,6 +122,14 @@ struct mips_itlb {
 	uint64_t gpa; /**< of the page, where an engine remembers that instead */
 };
 
+#define MIPS_WATCHPOINTS 16u
+
+/** A watchpoint of a debugger, which the guest does not see: nothing of WatchLo and WatchHi. */
+struct mips_watchpoint {
+	uint64_t first, last; /**< addresses, both included */
+	unsigned access;      /**< enum debug_access */
+};
+
 /** A MIPS64 vCPU. Engines embed it as their first member. */
 struct mips_cpu {
 	struct vcpu vcpu; /* first: the core's view */
@@ -165,6 +173,8 @@ struct mips_cpu {
 	uint32_t stopped_count;       /**< Count while Cause.DC is set */
 	uint64_t unknown_cp0;         /**< accesses to CP0 registers that the model lacks */
 	bool watch_data, watch_fetch; /**< some WatchLo has R or W, or I, set */
+	struct mips_watchpoint watchpoints[MIPS_WATCHPOINTS];
+	unsigned nr_watchpoints;
 
 	uint8_t cvmseg[128]; /**< Octeon scratchpad, kernel only */
 

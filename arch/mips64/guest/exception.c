@@ -106,6 +106,17 @@ const struct mips_insn *mips_raise_cpu(struct mips_cpu *c, const struct mips_ins
 	return NULL;
 }
 
+const struct mips_insn *mips_stop_for_debugger(struct mips_cpu *c, const struct mips_insn *i, enum debug_event event,
+					       uint64_t address)
+{
+	c->pc = mips_pc(c, c->delay != NULL ? c->delay : i);
+	c->delay = NULL;
+	c->vcpu.debug.event = event;
+	c->vcpu.debug.address = address;
+	plat_kick(&c->vcpu.attention, ATTN_DEBUG);
+	return NULL;
+}
+
 void mips_set_badvaddr(struct mips_cpu *c, uint64_t va, enum mips_exception code)
 {
 	struct mips_cp0 *p = &c->cp0;

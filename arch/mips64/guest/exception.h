@@ -50,6 +50,13 @@ const struct mips_insn *mips_raise_cpu(struct mips_cpu *c, const struct mips_ins
  */
 void mips_take(struct mips_cpu *c, uint64_t pc, bool in_delay_slot, enum mips_exception code, bool refill);
 
+/**
+ * Leaves guest code for the debugger at instruction i (or, in its delay slot, at the branch before it), which has no
+ * effect yet. Returns NULL, so that an exec function can return it.
+ */
+const struct mips_insn *mips_stop_for_debugger(struct mips_cpu *c, const struct mips_insn *i, enum debug_event event,
+					       uint64_t address);
+
 /** Sets BadVAddr, and for TLB exceptions Context, XContext and EntryHi (PRA 6.2). */
 void mips_set_badvaddr(struct mips_cpu *c, uint64_t va, enum mips_exception code);
 

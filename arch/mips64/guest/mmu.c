@@ -155,6 +155,69 @@ static bool watch_stops(struct mips_cpu *c, const struct mips_insn *i, uint64_t 
 	return true;
 }
 
+/* --- watchpoints of a debugger */
+
+static const struct mips_watchpoint *find_watchpoint(const struct mips_cpu *c, uint64_t first, uint64_t last,
+						     unsigned access)
+{
+	for (unsigned n = 0; n < c->nr_watchpoints; n++) {
+		const struct mips_watchpoint *w = &c->watchpoints[n];
+
+		if ((w->access & access) != 0 && w->first <= last && w->last >= first)
+			return w;
+	}
+	return NULL;
+}
+
+static bool debugger_stops(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size,
+			   enum debug_access access)
+{
+	const struct mips_watchpoint *w;
+
+	if (__builtin_expect(c->nr_watchpoints == 0, 1) || c->vcpu.debug.ignore_watchpoints)
+		return false;
+	w = find_watchpoint(c, va, va + size - 1, access);
+	if (w == NULL)
+		return false;
+	mips_stop_for_debugger(c, i, DEBUG_WATCHPOINT, va > w->first ? va : w->first);
+	return true;
+}
+
+static bool is_watched_page(const struct mips_cpu *c, uint64_t va)
+{
+	uint64_t first = va & GUEST_PAGE_MASK;
+
+	return find_watchpoint(c, first, first + GUEST_PAGE_SIZE - 1, DEBUG_READ | DEBUG_WRITE) != NULL;
+}
+
+static int add_watchpoint(struct mips_cpu *c, const struct mips_watchpoint *w)
+{
+	if (c->nr_watchpoints == MIPS_WATCHPOINTS)
+		return -ENOSPC;
+	c->watchpoints[c->nr_watchpoints++] = *w;
+	mips_stlb_flush(c);
+	return 0;
+}
+
+int mips_set_watchpoint(struct vcpu *v, uint64_t gva, uint64_t size, unsigned access, bool on)
+{
+	const struct mips_watchpoint wanted = { .first = gva, .last = gva + size - 1, .access = access };
+	struct mips_cpu *c = mips_cpu(v);
+
+	if (size == 0 || wanted.last < gva)
+		return -EINVAL;
+	for (unsigned n = 0; n < c->nr_watchpoints; n++) {
+		const struct mips_watchpoint *w = &c->watchpoints[n];
+
+		if (w->first != gva || w->last != wanted.last || w->access != access)
+			continue;
+		if (!on)
+			c->watchpoints[n] = c->watchpoints[--c->nr_watchpoints];
+		return 0;
+	}
+	return on ? add_watchpoint(c, &wanted) : -ENOENT;
+}
+
 static bool resolve_or_raise(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, enum mips_access access,
 			     struct mips_mapping *m)
 {
@@ -229,7 +292,7 @@ static void fill(struct mips_cpu *c, uint64_t va, const struct mips_mapping *m)
 		.to_host = (uint64_t)(uintptr_t)host - (va & GUEST_PAGE_MASK),
 	};
 
-	if (host == NULL || c->watch_data)
+	if (host == NULL || c->watch_data || (c->nr_watchpoints != 0 && is_watched_page(c, va)))
 		return;
 	if (m->readable)
 		*mips_stlb_read(c, va) = e;
@@ -243,7 +306,7 @@ static bool load_aligned(struct mips_cpu *c, const struct mips_insn *i, uint64_t
 	uint64_t v = 0;
 	void *host;
 
-	if (!resolve_or_raise(c, i, va, MIPS_READ, &m))
+	if (debugger_stops(c, i, va, size, DEBUG_READ) || !resolve_or_raise(c, i, va, MIPS_READ, &m))
 		return false;
 	if (m.cvmseg) {
 		memcpy(&v, c->cvmseg + m.gpa, size);
@@ -267,7 +330,7 @@ static bool store_aligned(struct mips_cpu *c, const struct mips_insn *i, uint64_
 	uint64_t v = mips_swap(c, value, size);
 	void *host;
 
-	if (!resolve_or_raise(c, i, va, MIPS_WRITE, &m))
+	if (debugger_stops(c, i, va, size, DEBUG_WRITE) || !resolve_or_raise(c, i, va, MIPS_WRITE, &m))
 		return false;
 	if (m.cvmseg) {
 		memcpy(c->cvmseg + m.gpa, &v, size);

@@ -64,6 +64,12 @@ void mips_watch_update(struct mips_cpu *c);
 /** True if a watch register matches an access of that kind (PRA 9.39, 9.40). */
 bool mips_watch_hit(const struct mips_cpu *c, uint64_t va, enum mips_access access);
 
+/**
+ * Sets or removes a watchpoint of a debugger, as engine.set_watchpoint. Pages that have one are not cached in the soft
+ * TLB, so that accesses to all others cost nothing more.
+ */
+int mips_set_watchpoint(struct vcpu *v, uint64_t gva, uint64_t size, unsigned access, bool on);
+
 /** Forgets every cached translation. */
 void mips_stlb_flush(struct mips_cpu *c);
 

@@ -62,7 +62,7 @@ struct engine {
 	int (*set_breakpoint)(struct vcpu *v, uint64_t gva, bool on);
 	/**
 	 * Sets or removes a watchpoint: run() and step() leave guest code with DEBUG_WATCHPOINT before an access of a
-	 * kind in `access` (enum debug_access) that touches [gva, gva + size). Returns as set_breakpoint(). NULL: cannot.
+	 * kind in `access` (enum debug_access) that touches [gva, gva + size). Returns as set_breakpoint(), or -EINVAL for no range. NULL: cannot.
 	 */
 	int (*set_watchpoint)(struct vcpu *v, uint64_t gva, uint64_t size, unsigned access, bool on);
 	/** Prints system state (CP0, TLB, last exceptions) with log_text(). */

@@ -26,7 +26,7 @@ struct vcpu_debug {
 	bool ignore_watchpoints; /**< the next accesses are those of an instruction that was stopped already */
 	/** Set together with ATTN_DEBUG, with the pc at the instruction, which has had no effect yet. */
 	enum debug_event event;
-	uint64_t address; /**< DEBUG_WATCHPOINT: first address of the access */
+	uint64_t address; /**< DEBUG_WATCHPOINT: first watched address of the access */
 };
 
 /**
