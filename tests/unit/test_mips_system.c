@@ -476,6 +476,11 @@ static void test_vectored_interrupts(void **state)
 	fixture_put(f, 0x200 + 5 * 0x20, (const uint32_t[]){ NOP }, 1);
 	RUN(f, 1, NOP);
 	assert_int_equal(f->cpu->pc, VECTORS + 0x200 + 5 * 0x20 + 4);
+	/* The vectors in ROM know one for all. */
+	mips_set_status(f->cpu, f->cpu->cp0.status | STATUS_BEV);
+	leave_exception(f);
+	mips_take_interrupt(f->cpu);
+	assert_int_equal(f->cpu->pc, 0xffffffffbfc00400ull);
 	fixture_free(f);
 }
 
@@ -603,6 +608,11 @@ static void test_register_fields(void **state)
 	assert_int_equal(mips_cp0_read(f->cpu, 2, 0), ((1ull << 34) - 1) | ENTRYLO_RI | ENTRYLO_XI);
 	mips_cp0_write32(f->cpu, 15, 1, 0xfffff000);
 	assert_int_equal(mips_cp0_read(f->cpu, 15, 1), 0xffffffffbffff000ull);
+	f->cpu->cp0.context = f->cpu->cp0.xcontext = 0x30; /* of a miss; software owns PTEBase alone */
+	mips_cp0_write(f->cpu, 4, 0, ~0ull);
+	assert_int_equal(mips_cp0_read(f->cpu, 4, 0), ~0x7fffffull | 0x30);
+	mips_cp0_write(f->cpu, 20, 0, ~0ull);
+	assert_int_equal(mips_cp0_read(f->cpu, 20, 0), ~((1ull << 33) - 1) | 0x30);
 	mips_cp0_write(f->cpu, 31, 3, 0x99);
 	assert_int_equal(mips_cp0_read(f->cpu, 31, 3), 0x99);
 	mips_cp0_write(f->cpu, 16, 0, 0xffffffff);

@@ -147,6 +147,12 @@ static void write_pagemask(struct mips_cpu *c, uint64_t value)
 		c->cp0.pagemask = bits << 13;
 }
 
+/* Of Context and XContext only PTEBase can be written; a miss sets the rest (PRA 9.8, 9.44). */
+static uint64_t with_ptebase(uint64_t old, uint64_t value, uint64_t ptebase)
+{
+	return (old & ~ptebase) | (value & ptebase);
+}
+
 static void write_pagegrain(struct mips_cpu *c, uint32_t value)
 {
 	uint32_t mask = 0;
@@ -308,7 +314,7 @@ static void write_plain(struct mips_cpu *c, unsigned reg, unsigned sel, uint64_t
 	case REG(0, 0): p->index = (p->index & INDEX_P) | (low & 0x7fffffff) % c->tlb.count; break;
 	case REG(2, 0): p->entrylo[0] = value & mips_entrylo_mask(c); break;
 	case REG(3, 0): p->entrylo[1] = value & mips_entrylo_mask(c); break;
-	case REG(4, 0): p->context = value & ~0xfull; break;
+	case REG(4, 0): p->context = with_ptebase(p->context, value, CONTEXT_PTEBASE); break;
 	case REG(4, 2): p->userlocal = value; break;
 	case REG(5, 0): write_pagemask(c, value); break;
 	case REG(5, 1): write_pagegrain(c, low); break;
@@ -321,7 +327,7 @@ static void write_plain(struct mips_cpu *c, unsigned reg, unsigned sel, uint64_t
 	case REG(15, 1): p->ebase = sext32((low & 0x3ffff000) | 0x80000000u) | (p->ebase & 0x3ff); break;
 	case REG(16, 0): p->config[0] = (p->config[0] & ~c->model->config0_rw) | (low & c->model->config0_rw); break;
 	case REG(17, 0): break;
-	case REG(20, 0): p->xcontext = value & ~0xfull; break;
+	case REG(20, 0): p->xcontext = with_ptebase(p->xcontext, value, mips_xcontext_ptebase(c)); break;
 	case REG(24, 0): p->depc = value; break;
 	case REG(28, 0):
 	case REG(28, 2): p->taglo = value; break;

@@ -44,6 +44,9 @@
 #define CAUSE_TI            (1u << 30)
 #define CAUSE_BD            (1u << 31)
 
+/* Context, 4.0 */
+#define CONTEXT_PTEBASE (~0x7fffffull)
+
 /* EntryHi, 10.0 */
 #define ENTRYHI_ASID  0xffull
 #define ENTRYHI_EHINV (1ull << 10)
@@ -139,6 +142,12 @@ void mips_counter_match(struct guest_counter *counter);
 static inline uint64_t mips_va_mask(const struct mips_cpu *c)
 {
 	return ENTRYHI_R | ((1ull << c->model->segbits) - 1);
+}
+
+/** The bits of XContext, 20.0, that are software's: PTEBase, above R and BadVPN2 (PRA 9.44). */
+static inline uint64_t mips_xcontext_ptebase(const struct mips_cpu *c)
+{
+	return ~((1ull << (c->model->segbits - 7)) - 1);
 }
 
 /** True if 64-bit operations are enabled: always but in user mode without PX and UX (PRA 3.4). */

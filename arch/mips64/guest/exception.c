@@ -24,7 +24,7 @@ static unsigned refill_vector(const struct mips_cpu *c)
 	return (c->cp0.status & enable[c->cp0.badvaddr >> 62]) ? VECTOR_XTLB_REFILL : VECTOR_TLB_REFILL;
 }
 
-/* Interrupts have their own vector with Cause.IV, and one each with vectored interrupts (PRA 6.1.2). */
+/* Interrupts have their own vector with Cause.IV, and one each with vectored interrupts, but not in ROM (PRA 6.1.2). */
 static unsigned interrupt_vector(const struct mips_cpu *c)
 {
 	uint32_t spacing = c->cp0.intctl & INTCTL_VS, pending;
@@ -32,7 +32,7 @@ static unsigned interrupt_vector(const struct mips_cpu *c)
 	if ((c->cp0.cause & CAUSE_IV) == 0)
 		return VECTOR_GENERAL;
 	pending = (c->cp0.cause & c->cp0.status & CAUSE_IP) >> CAUSE_IP_SHIFT;
-	if (spacing == 0 || (c->cp0.config[3] & CONFIG3_VINT) == 0 || pending == 0)
+	if (spacing == 0 || pending == 0 || (c->cp0.config[3] & CONFIG3_VINT) == 0 || (c->cp0.status & STATUS_BEV) != 0)
 		return VECTOR_INTERRUPT;
 	return VECTOR_INTERRUPT + (31u - (unsigned)__builtin_clz(pending)) * spacing;
 }
@@ -120,14 +120,14 @@ const struct mips_insn *mips_stop_for_debugger(struct mips_cpu *c, const struct 
 void mips_set_badvaddr(struct mips_cpu *c, uint64_t va, enum mips_exception code)
 {
 	struct mips_cp0 *p = &c->cp0;
-	unsigned pte_base = c->model->segbits - 7; /* lowest bit of XContext.PTEBase (PRA 9.44) */
+	unsigned region = c->model->segbits - 9; /* lowest bit of XContext.R (PRA 9.44) */
 	uint64_t vpn = va & mips_va_mask(c) & ~ENTRYHI_R;
 
 	p->badvaddr = va;
 	if (code == EXC_ADEL || code == EXC_ADES)
 		return;
-	p->context = (p->context & ~0x7fffffull) | (va >> 9 & 0x7ffff0);
-	p->xcontext = (p->xcontext & ~((1ull << pte_base) - 1)) | (va >> 62) << (pte_base - 2) | vpn >> 13 << 4;
+	p->context = (p->context & CONTEXT_PTEBASE) | (va >> 9 & 0x7ffff0);
+	p->xcontext = (p->xcontext & mips_xcontext_ptebase(c)) | (va >> 62) << region | vpn >> 13 << 4;
 	mips_set_entryhi(c, (va & ~0x1fffull) | (p->entryhi & ENTRYHI_ASID));
 }
 
