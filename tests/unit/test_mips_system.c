@@ -636,6 +636,11 @@ static void test_watch(void **state)
 	assert_int_equal(store(f, DATA), -1);
 	assert_int_equal(store(f, DATA + 8), EXC_WATCH);
 	assert_int_equal(f->cpu->cp0.epc, CODE);
+	assert_int_equal(mips_cp0_read(f->cpu, 19, 0) & 7, WATCHLO_W); /* says why, until 1 is written */
+	mips_cp0_write(f->cpu, 19, 0, WATCHHI_G | WATCHLO_R);
+	assert_int_equal(mips_cp0_read(f->cpu, 19, 0) & 7, WATCHLO_W);
+	mips_cp0_write(f->cpu, 19, 0, WATCHHI_G | 7);
+	assert_int_equal(mips_cp0_read(f->cpu, 19, 0) & 7, 0);
 	/* In a handler it waits until EXL is cleared. */
 	f->cpu->gpr[4] = DATA + 8;
 	fixture_exec(f, SW(2, 0, 4));
@@ -644,6 +649,8 @@ static void test_watch(void **state)
 	f->cpu->pc = CODE + 0x40;
 	fixture_step(f, 1);
 	assert_int_equal(fixture_exccode(f), EXC_WATCH);
+	assert_true((f->cpu->cp0.cause & CAUSE_WP) != 0); /* comes again until software clears it */
+	mips_cp0_write32(f->cpu, 13, 0, 0);
 	assert_int_equal(f->cpu->cp0.cause & CAUSE_WP, 0);
 	/* Fetch, with an address mask. */
 	leave_exception(f);

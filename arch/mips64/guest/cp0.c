@@ -170,7 +170,7 @@ static void write_watch(struct mips_cpu *c, bool high, unsigned n, uint64_t valu
 	if (n >= c->model->watches)
 		return;
 	if (high) /* I, R and W of WatchHi are cleared by writing 1 */
-		c->cp0.watchhi[n] = (c->cp0.watchhi[n] & 0x80000007u & ~((uint32_t)value & 7)) |
+		c->cp0.watchhi[n] = (c->cp0.watchhi[n] & 7u & ~((uint32_t)value & 7)) |
 				    ((uint32_t)value & (WATCHHI_G | 0xff0000u | WATCHHI_MASK));
 	else
 		c->cp0.watchlo[n] = value;

@@ -494,17 +494,20 @@ void mips_watch_update(struct mips_cpu *c)
 		mips_stlb_flush(c); /* while watching, nothing is cached */
 }
 
-bool mips_watch_hit(const struct mips_cpu *c, uint64_t va, enum mips_access access)
+bool mips_watch_hit(struct mips_cpu *c, uint64_t va, enum mips_access access)
 {
-	static const uint64_t kind[] = { [MIPS_READ] = WATCHLO_R, [MIPS_WRITE] = WATCHLO_W, [MIPS_FETCH] = WATCHLO_I };
+	static const uint32_t kind[] = { [MIPS_READ] = WATCHLO_R, [MIPS_WRITE] = WATCHLO_W, [MIPS_FETCH] = WATCHLO_I };
 	uint8_t asid = (uint8_t)(c->cp0.entryhi & ENTRYHI_ASID);
+	bool hit = false;
 
 	for (unsigned n = 0; n < c->model->watches; n++) {
 		uint64_t lo = c->cp0.watchlo[n], ignore = (c->cp0.watchhi[n] & WATCHHI_MASK) | 7;
 		bool in_space = (c->cp0.watchhi[n] & WATCHHI_G) || (uint8_t)(c->cp0.watchhi[n] >> 16) == asid;
 
-		if ((lo & kind[access]) && in_space && ((lo ^ va) & ~ignore) == 0)
-			return true;
+		if ((lo & kind[access]) == 0 || !in_space || ((lo ^ va) & ~ignore) != 0)
+			continue;
+		c->cp0.watchhi[n] |= kind[access]; /* I, R and W have the same places as in WatchLo */
+		hit = true;
 	}
-	return false;
+	return hit;
 }

@@ -61,8 +61,8 @@ bool mips_translate_fetch(struct mips_cpu *c, uint64_t pc, bool in_delay_slot, u
 /** Derives which accesses the watch registers look at, after one was written. */
 void mips_watch_update(struct mips_cpu *c);
 
-/** True if a watch register matches an access of that kind (PRA 9.39, 9.40). */
-bool mips_watch_hit(const struct mips_cpu *c, uint64_t va, enum mips_access access);
+/** True if a watch register matches an access of that kind; it then says so in WatchHi (PRA 9.39, 9.40). */
+bool mips_watch_hit(struct mips_cpu *c, uint64_t va, enum mips_access access);
 
 /**
  * Sets or removes a watchpoint of a debugger, as engine.set_watchpoint. Pages that have one are not cached in the soft

@@ -17,12 +17,14 @@ static bool stops_for_watch(struct mips_cpu *c)
 	return true;
 }
 
-/* A watch that hit in an exception handler is reported when the handler is left (PRA 9.25, WP). */
+/*
+ * A watch that hit in an exception handler is reported when the handler is left, and again until software has
+ * cleared WP (PRA 9.25).
+ */
 static bool deferred_watch(struct mips_cpu *c)
 {
 	if ((c->cp0.cause & CAUSE_WP) == 0 || (c->cp0.status & (STATUS_EXL | STATUS_ERL)) != 0)
 		return false;
-	c->cp0.cause &= ~CAUSE_WP;
 	mips_take(c, c->pc, false, EXC_WATCH, false);
 	return true;
 }
