@@ -352,6 +352,33 @@ static void test_user_mode_stays_in_its_segment(void **state)
 	fixture_free(f);
 }
 
+static void test_addresses_wrap_in_32_bit_user_mode(void **state)
+{
+	const uint64_t base = 0xffffffff80000000ull;
+	struct fixture *f = fixture_new();
+
+	(void)state;
+	put32(f, 0x300ff0, 0x66);
+	fixture_tlb(f, 0, 0, 0, 0x1fffe000, ENTRYLO(0, LO_G | LO_V | LO_D), ENTRYLO(0, LO_G));
+	fixture_tlb(f, 1, 0x7fffe000, 0, MASK_4K, ENTRYLO(0, LO_G), ENTRYLO(0x300000, LO_G | LO_V | LO_D));
+	fixture_put(f, CODE_GPA, (const uint32_t[]){ LW(2, -16, 4), SW(2, -8, 4), LW(3, -8, 4), LW(2, 0, 4) }, 4);
+	f->cpu->gpr[4] = base;
+	fixture_user_mode(f, CODE_GPA);
+	mips_set_status(f->cpu, f->cpu->cp0.status & ~STATUS_UX);
+	fixture_step(f, 3);
+	assert_int_equal(f->cpu->exceptions, 0);
+	assert_int_equal(f->cpu->gpr[2], 0x66);
+	assert_int_equal(f->cpu->gpr[3], 0x66);
+	fixture_step(f, 1); /* the other half is not user mode's */
+	assert_int_equal(fixture_exccode(f), EXC_ADEL);
+	assert_int_equal(f->cpu->cp0.badvaddr, base);
+	fixture_user_mode(f, CODE_GPA); /* with UX addresses have 64 bits */
+	fixture_step(f, 1);
+	assert_int_equal(fixture_exccode(f), EXC_ADEL);
+	assert_int_equal(f->cpu->cp0.badvaddr, base - 16);
+	fixture_free(f);
+}
+
 static void test_traps_and_coprocessors(void **state)
 {
 	static const struct {
@@ -697,6 +724,7 @@ int main(void)
 		cmocka_unit_test(test_refill_registers_and_vectors),
 		cmocka_unit_test(test_segments),
 		cmocka_unit_test(test_user_mode_stays_in_its_segment),
+		cmocka_unit_test(test_addresses_wrap_in_32_bit_user_mode),
 		cmocka_unit_test(test_traps_and_coprocessors),
 		cmocka_unit_test(test_eret),
 		cmocka_unit_test(test_interrupts),

@@ -231,11 +231,23 @@ static bool resolve_or_raise(struct mips_cpu *c, const struct mips_insn *i, uint
 	return false;
 }
 
+/*
+ * The address of a data access. Without UX user mode computes in 32 bits: 0x80000000 (sign-extended) - 16 is below
+ * 2 GiB again (PRA, "Special behavior for data references in User Mode with Status.UX = 0"). What is cached has
+ * addresses of that form only, so that others come here.
+ */
+static uint64_t effective(const struct mips_cpu *c, uint64_t va)
+{
+	bool narrow = c->mode == MIPS_USER && (c->cp0.status & STATUS_UX) == 0;
+
+	return narrow ? (uint64_t)(int64_t)(int32_t)va : va;
+}
+
 bool mips_translate(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, enum mips_access access, uint64_t *gpa)
 {
 	struct mips_mapping m;
 
-	if (!resolve_or_raise(c, i, va, access, &m))
+	if (!resolve_or_raise(c, i, effective(c, va), access, &m))
 		return false;
 	*gpa = m.gpa;
 	return true;
@@ -358,11 +370,13 @@ static bool misaligned(struct mips_cpu *c, const struct mips_insn *i, uint64_t v
 
 bool mips_load_aligned(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t *value)
 {
+	va = effective(c, va);
 	return (va & (size - 1)) != 0 ? misaligned(c, i, va, MIPS_READ) : load_aligned(c, i, va, size, value);
 }
 
 bool mips_store_aligned(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t value)
 {
+	va = effective(c, va);
 	return (va & (size - 1)) != 0 ? misaligned(c, i, va, MIPS_WRITE) : store_aligned(c, i, va, size, value);
 }
 
@@ -400,6 +414,7 @@ static bool store_unaligned(struct mips_cpu *c, const struct mips_insn *i, uint6
 
 bool mips_load_slow(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t *value)
 {
+	va = effective(c, va);
 	if ((va & (size - 1)) == 0)
 		return load_aligned(c, i, va, size, value);
 	return mips_has(c, MIPS_HAS_UNALIGNED) ? load_unaligned(c, i, va, size, value)
@@ -408,6 +423,7 @@ bool mips_load_slow(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, 
 
 bool mips_store_slow(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t value)
 {
+	va = effective(c, va);
 	if ((va & (size - 1)) == 0)
 		return store_aligned(c, i, va, size, value);
 	return mips_has(c, MIPS_HAS_UNALIGNED) ? store_unaligned(c, i, va, size, value)
