@@ -134,3 +134,8 @@ void fixture_user_mode(struct fixture *f, uint64_t pc)
 	mips_set_status(f->cpu, STATUS_KX | STATUS_SX | STATUS_UX | 2u << STATUS_KSU_SHIFT);
 	f->cpu->pc = pc;
 }
+
+void fixture_leave_exception(struct fixture *f)
+{
+	mips_set_status(f->cpu, f->cpu->cp0.status & ~STATUS_EXL);
+}

@@ -109,6 +109,9 @@ unsigned fixture_exccode(const struct fixture *f);
 void fixture_tlb(struct fixture *f, unsigned index, uint64_t va, uint8_t asid, uint32_t pagemask, uint64_t lo0,
 		 uint64_t lo1);
 
+/** Clears Status.EXL and leaves the pc alone. */
+void fixture_leave_exception(struct fixture *f);
+
 /** Sets Status to user mode with interrupts off, and the pc. */
 void fixture_user_mode(struct fixture *f, uint64_t pc);
 
