@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Guests for the tests: images of other configurations than the defconfigs, small kernels of our own, and a user.
+
+A Guest is an image on a terminal of its own, used as a person would: keys go in, text comes out.
+"""
+
+import concurrent.futures
+import fcntl
+import functools
+import json
+import os
+import re
+import subprocess
+import termios
+from pathlib import Path
+
+import pexpect
+
+from conftest import OUT, TREE, make
+
+PATIENCE = 120  # seconds that nothing may take; no test depends on how long things really take
+PROMPT = "~ # "
+WELCOME = "Welcome to Linux"
+GUESTS = Path(__file__).resolve().parent / "guests"
+
+# --- images
+
+
+def _value(value):
+    """A value as .config has it."""
+    return value if isinstance(value, str) and value in ("y", "n") else json.dumps(value)
+
+
+@functools.lru_cache(None)
+def _variant(name, base, values):
+    """Builds `base` with other values, once; see variant()."""
+    out = OUT / name
+    out.mkdir(parents=True, exist_ok=True)
+    with open(OUT / f"{name}.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        text = (TREE / "defconfigs" / f"{base}_defconfig").read_text(encoding="utf-8")
+        for symbol, value in (("NAME", name), *values):
+            text = re.sub(rf"^CONFIG_{symbol}=.*\n", "", text, flags=re.M) + f"CONFIG_{symbol}={_value(value)}\n"
+        (out / ".config").write_text(text, encoding="utf-8")
+        make(out, "olddefconfig")
+        config = (out / ".config").read_text(encoding="utf-8")
+        for symbol, value in values:
+            line = f"# CONFIG_{symbol} is not set" if value == "n" else f"CONFIG_{symbol}={_value(value)}"
+            assert f"\n{line}\n" in config, f"{name}: the configuration did not take {line}"
+        make(out, "all")
+    return out
+
+
+def variant(name, base, **values):
+    """Builds defconfig `base` with other values of symbols (True and False for bool), once; returns its folder."""
+    plain = {symbol: {True: "y", False: "n"}.get(value, value) for symbol, value in values.items()}
+    return _variant(name, base, tuple(plain.items()))
+
+
+@functools.lru_cache(None)
+def small_kernel(board, big_endian=False):
+    """Builds our own kernel of tests/functional/guests for a board; returns the path of its ELF file."""
+    target = "mips64-linux-gnuabi64" if big_endian else "mips64el-linux-gnuabi64"
+    path = OUT / "guests" / f"{board}-{'big' if big_endian else 'little'}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sources = [GUESTS / name for name in ("start.S", "guest.c", "checks.c", "system_checks.c", f"board_{board}.c")]
+    new = path.with_suffix(f".{os.getpid()}")
+    subprocess.run(
+        [f"{target}-gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-mabi=64", "-march=mips64r2", "-msoft-float",
+         "-mno-abicalls", "-fno-pic", "-msym32", "-G0", "-ffreestanding", "-fno-builtin", "-nostdlib", "-static",
+         "-Wl,--build-id=none", f"-Wl,-T,{GUESTS}/guest.lds", *sources, "-o", new], check=True)  # fmt: skip
+    # The same file keeps its date, so that its image is not linked again.
+    if path.exists() and path.read_bytes() == new.read_bytes():
+        new.unlink()
+    else:
+        new.rename(path)
+    return path
+
+
+def small_guest(board, big_endian=False, **values):
+    """Image for host `linux` with our own kernel; a report about silence comes after 5 s. Returns its folder."""
+    stays = "-stays" if values.get("DIAGNOSE_EXIT") is False else ""
+    return variant(f"guest-{board}-{'big' if big_endian else 'little'}{stays}", f"linux_{board}", IMAGE_CUSTOM=True,
+                   CUSTOM_KERNEL=str(small_kernel(board, big_endian)), GUEST_BIG_ENDIAN=big_endian,
+                   DIAGNOSE_SILENCE_S=5, **values)  # fmt: skip
+
+
+def in_mode(image, mode, folder):
+    """A copy, in `folder`, of an image with our own kernel, which does what `mode` says; see guests/guest.c."""
+    return patched(image, folder, lambda data, at: data.__setitem__(at("husk guest mode:") + 16, ord(mode)))
+
+
+def patched(image, folder, change):
+    """A copy of an image after change(bytearray, at); at(text) is where the only `text` is in it."""
+    data = bytearray(Path(image).read_bytes())
+
+    def at(text):
+        text = text.encode() if isinstance(text, str) else text
+        assert data.count(text) == 1, f"{text[:40]!r} is {data.count(text)} times in {image}"
+        return data.index(text)
+
+    change(data, at)
+    path = Path(folder) / "husk"
+    path.unlink(missing_ok=True)  # it may be running
+    path.write_bytes(data)
+    path.chmod(0o755)
+    return path
+
+
+# --- how to start them
+
+
+def make_run(out, *arguments):
+    """Command line of `make run`."""
+    words = [f"ARGS={' '.join(arguments)}"] if arguments else []
+    return [os.environ.get("HUSK_MAKE", "make"), "-C", str(TREE), f"O={out}",
+            *os.environ.get("HUSK_VARIABLES", "").split(), "run", *words]  # fmt: skip
+
+
+def run_script(image, host, *arguments):
+    """Command line of what `make run` does with an image that is not the one it would build."""
+    return ["sh", str(TREE / "images/run.sh"), str(image), host, "256", *arguments]
+
+
+def qemu(*options, machine="q35", memory=512):
+    """Command line of a computer with one serial port, on the terminal."""
+    return ["qemu-system-x86_64", "-machine", machine, "-accel", "tcg", "-cpu", "max", "-m", str(memory), "-nodefaults",
+            "-no-reboot", "-display", "none", "-monitor", "none", "-chardev", "stdio,id=c,signal=off", "-serial", "chardev:c",
+            "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", *options]  # fmt: skip
+
+
+# --- using them
+
+
+class Guest:
+    """A run of an image on a new terminal."""
+
+    def __init__(self, *command):
+        self.command = [str(word) for word in command]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+        self.child = pexpect.spawn(self.command[0], self.command[1:], timeout=PATIENCE, encoding="utf-8",
+                                   codec_errors="replace", env=environment)  # fmt: skip
+        self.child.delaybeforesend = None
+        self.settings = termios.tcgetattr(self.child.child_fd)
+        self.status = None  # exit status, once it ended
+        self.restored = None  # True if the terminal was then as before
+        self.result = None  # exit status of the last shell command
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.child.close(force=True)
+
+    # Text
+
+    def see(self, text):
+        """Waits until `text` comes; returns what came before it."""
+        self.child.expect_exact(text)
+        return self.child.before
+
+    def see_line(self, end):
+        """Waits for a line that ends with `end`. QEMU's terminal adds carriage returns to those of the guest."""
+        self.match(re.escape(end) + "\r+\n")
+
+    def match(self, pattern):
+        """Waits until a pattern matches; returns the match."""
+        self.child.expect(pattern)
+        return self.child.match
+
+    def type(self, text):
+        """Types keys."""
+        self.child.send(text)
+
+    def end(self):
+        """Waits until the run ends; returns what came before. `status` and `restored` are known then."""
+        self.child.expect(pexpect.EOF)
+        text = self.child.before
+        self.restored = termios.tcgetattr(self.child.child_fd) == self.settings
+        self.child.close()
+        self.status = self.child.exitstatus
+        return text
+
+    # A shell in the guest
+
+    def boot(self):
+        """Waits for the prompt of a shell; returns what came before."""
+        return self.see(WELCOME) + self.see(PROMPT)
+
+    def run(self, command):
+        """Runs a shell command; returns its output, and leaves its exit status in `result`."""
+        self.type(f"echo 'be'gin; {command}; echo 'en'd=$?,\r")
+        self.see_line("begin")
+        text = self.see("end=")
+        self.result = int(self.match(r"(\d+),\r+\n")[1])
+        self.see(PROMPT)
+        return re.sub("\r+\n", "\n", text)
+
+    def power_off(self):
+        """Has the shell power off; returns what came after that."""
+        self.type("poweroff\r")
+        return self.end()
+
+
+def boot_all(commands):
+    """Boots several images to the prompt at the same time; returns guests and what they said by names of commands."""
+    guests = {name: Guest(*command) for name, command in commands.items()}
+    said = at_once(Guest.boot, guests.values())
+    return guests, dict(zip(guests, said))
+
+
+def at_once(action, guests):
+    """Does action(guest) for several guests at the same time; returns the results in order."""
+    guests = list(guests)
+    with concurrent.futures.ThreadPoolExecutor(len(guests)) as pool:
+        return list(pool.map(action, guests))

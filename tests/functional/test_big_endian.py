@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Both byte orders of the guest, by one small kernel that checks the machine it runs on; see guests/checks.c."""
+
+import re
+
+import pytest
+
+from guest import Guest, small_guest
+
+CHECKS = """
+    Config.BE, device tree, lb, lbu, lh, lhu, lw, lwu, ld, lwl lwr, ldl ldr, sb, sh, sw, sd, swl swr, sdl sdr, ll sc, lld scd,
+    breakpoint, system call, overflow, TLB miss, unaligned load, timer interrupts, FPU, program in user mode, key
+"""
+
+
+@pytest.mark.parametrize("big_endian", [True, False], ids=["big", "little"])
+@pytest.mark.parametrize("board", ["virt", "octeon"])
+def test_kernel_is_content(board, big_endian):
+    """Memory, boot protocol, exceptions, timer, UART and user mode are as the byte order wants them."""
+    with Guest(small_guest(board, big_endian) / "husk") as guest:
+        text = guest.see("key? ")
+        guest.type("k")
+        text += guest.end()
+        order = "big endian" if big_endian else "little endian"
+        results = re.findall(r"^(ok|FAILED) (.*?)\r$", text, re.M)
+        assert [name for result, name in results if result != "ok"] == []
+        assert list(dict.fromkeys(name for _, name in results)) == [order, *re.split(r",\s+", CHECKS.strip())]
+        assert "done\r\n" in text
+        # It ran a program, so that waiting with interrupts off is a power-off.
+        assert re.search(r"husk: the guest waits with interrupts off at \w+ \(give_up\+0x\w+\): a power-off\r", text)
+        assert guest.status == 0
+
+
+def test_board_tells_its_order():
+    """The monitor knows the byte order."""
+    with Guest(small_guest("virt", True) / "husk") as guest:
+        guest.see("key? ")
+        guest.type("\x01c")
+        guest.see("(husk) ")
+        guest.type("info devices\r")
+        guest.match(r"virt: .*, big endian")
