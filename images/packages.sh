@@ -8,7 +8,7 @@ build="gcc binutils linux-libc-dev meson ninja-build kconfig-frontends-nox devic
 	python3 python3-pyelftools cpio xz-utils zstd gpgv debian-archive-keyring"
 run="qemu-system-x86"
 iso="grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools"
-check="$run $iso git libc6-dev libcmocka-dev clang libclang-rt-dev clang-format cppcheck
+check="$run $iso git gdb-multiarch libc6-dev libcmocka-dev clang libclang-rt-dev clang-format cppcheck
 	python3-kconfiglib python3-pytest python3-pytest-xdist python3-pexpect ovmf
 	qemu-system-mips qemu-user
 	gcc-mips64el-linux-gnuabi64 gcc-mips64-linux-gnuabi64"

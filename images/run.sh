@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Run the image $1 of host $2 (pc or linux) with $3 MiB of guest RAM. Further
 # arguments go to the image as its command line. Ends with the status of the run.
+# GDB=PORT in the environment gives host pc a second serial port, which is that TCP
+# port of 127.0.0.1, for the debugger.
 set -u
 
 image=$1 host=$2 ram_mb=$3
@@ -32,6 +34,7 @@ fi
 
 qemu-system-x86_64 -machine q35 -accel $accel -cpu $cpu -m "${memory_mb}M" -nodefaults -no-reboot \
 	-display none -monitor none -serial stdio \
+	${GDB:+-serial "tcp:127.0.0.1:$GDB,server=on,wait=off"} \
 	-device isa-debug-exit,iobase=0xf4,iosize=0x04 -kernel "$image" -append "$*"
 status=$?
 # A power-off ends QEMU with 0, isa-debug-exit with (code << 1) | 1 where code is

@@ -68,6 +68,9 @@ static uint64_t lapic_base;
 /* Where COM1's interrupt enters, 0 if it is not routed through an I/O APIC. */
 static uint64_t com1_ioapic;
 static uint32_t com1_pin;
+/* The same for COM2, whose interrupt no board is known to move. */
+static uint64_t com2_ioapic;
+static uint32_t com2_pin;
 
 static uint32_t lapic_read(uint32_t reg)
 {
@@ -138,6 +141,10 @@ static void ioapic_init(uint64_t base, uint32_t gsi_base, uint32_t com1_gsi)
 		com1_ioapic = base;
 		com1_pin = com1_gsi - gsi_base;
 	}
+	if (SERIAL2_ISA_IRQ - gsi_base < pins) {
+		com2_ioapic = base;
+		com2_pin = SERIAL2_ISA_IRQ - gsi_base;
+	}
 }
 
 static void ioapics_init(const struct acpi_info *acpi)
@@ -170,6 +177,19 @@ void apic_route_com1_by_pic(void)
 	com1_by_pic = true;
 	pic_init(1u << SERIAL_ISA_IRQ);
 	lapic_write(LAPIC_LVT_LINT0, LVT_EXTINT);
+}
+
+bool apic_route_com2(void)
+{
+	if (com1_by_pic) {
+		pic_init(1u << SERIAL_ISA_IRQ | 1u << SERIAL2_ISA_IRQ);
+		return true;
+	}
+	if (com2_ioapic == 0)
+		return false;
+	ioapic_write(com2_ioapic, IOAPIC_REDIR + 2 * com2_pin + 1, apic_id() << 24);
+	ioapic_write(com2_ioapic, IOAPIC_REDIR + 2 * com2_pin, VECTOR_COM2);
+	return true;
 }
 
 void apic_unroute_com1(void)
@@ -265,7 +285,7 @@ void apic_end_of_interrupt(unsigned vector)
 		return;
 	}
 	/* Only what is in service: a spurious vector and those of the 8259s are not (10.9). */
-	if ((vector >= VECTOR_TIMER && vector <= VECTOR_KICK) ||
+	if ((vector >= VECTOR_TIMER && vector <= VECTOR_LAST) ||
 	    (lapic_read(LAPIC_ISR + vector / 32 * 16) >> (vector % 32) & 1) != 0)
 		lapic_write(LAPIC_EOI, 0);
 }

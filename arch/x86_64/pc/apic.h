@@ -41,6 +41,9 @@ bool apic_route_com1(const struct acpi_info *acpi);
 /** Routes COM1's interrupt through the 8259 instead. */
 void apic_route_com1_by_pic(void);
 
+/** Routes COM2's interrupt the way that COM1's goes. Returns false if there is none. */
+bool apic_route_com2(void);
+
 /** Masks COM1's interrupt everywhere. */
 void apic_unroute_com1(void);
 

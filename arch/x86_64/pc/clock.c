@@ -27,7 +27,8 @@ static struct {
 	uint64_t timer_hz;
 	uint64_t longest_ns;
 	const char *source;
-	bool polling;
+	void (*poll[CLOCK_POLLERS])(void);
+	unsigned nr_polls;
 	uint64_t wall_ns; /* wall clock at time 0, or 0 */
 } host_clock;
 
@@ -310,7 +311,7 @@ static void run_deadline(struct pc_cpu *cpu)
 		if (cpu->attention != NULL)
 			__atomic_fetch_or(cpu->attention, ATTN_TIMER, __ATOMIC_RELEASE);
 	}
-	if (cpu->deadline_ns == UINT64_MAX && !host_clock.polling) {
+	if (cpu->deadline_ns == UINT64_MAX && host_clock.nr_polls == 0) {
 		stop_timer();
 		return;
 	}
@@ -319,11 +320,12 @@ static void run_deadline(struct pc_cpu *cpu)
 	start_timer(left);
 }
 
-void clock_poll_console(void)
+void clock_poll(void (*look)(void))
 {
 	uint64_t flags = irq_save();
 
-	host_clock.polling = true;
+	if (host_clock.nr_polls < CLOCK_POLLERS)
+		host_clock.poll[host_clock.nr_polls++] = look;
 	host_clock.longest_ns = POLL_NS;
 	run_deadline(cpu_this());
 	irq_restore(flags);
@@ -331,8 +333,8 @@ void clock_poll_console(void)
 
 void clock_interrupt(void)
 {
-	if (host_clock.polling)
-		serial_interrupt();
+	for (unsigned i = 0; i < host_clock.nr_polls; i++)
+		host_clock.poll[i]();
 	run_deadline(cpu_this());
 }
 

@@ -11,8 +11,10 @@
 /** Finds out how fast the TSC and the timer run. Ends the run if the computer cannot tell. After apic_init(). */
 void clock_init(const struct acpi_info *acpi);
 
-/** The console has no interrupt: have the timer look at it all the time. */
-void clock_poll_console(void);
+#define CLOCK_POLLERS 2u
+
+/** Has `look` called about every millisecond, with interrupts masked; for what has no interrupt. At most CLOCK_POLLERS. */
+void clock_poll(void (*look)(void));
 
 /** The timer's interrupt. */
 void clock_interrupt(void);

@@ -81,7 +81,7 @@ void plat_kick(uint32_t *attention, uint32_t bits)
 
 size_t plat_console_read(void *buf, size_t size)
 {
-	return serial_read(buf, size);
+	return serial_read(&serial_com1, buf, size);
 }
 
 bool plat_console_eof(void)
@@ -91,7 +91,7 @@ bool plat_console_eof(void)
 
 void plat_console_write(const void *buf, size_t size)
 {
-	serial_write(buf, size);
+	serial_write(&serial_com1, buf, size);
 }
 
 /* Terminals want a carriage return before each line feed. */
@@ -103,9 +103,9 @@ void plat_log_write(const void *buf, size_t size)
 	for (size_t i = 0; i < size; i++) {
 		if (p[i] != '\n' || (i > 0 && p[i - 1] == '\r'))
 			continue;
-		serial_write(p + from, i - from);
-		serial_write((const uint8_t *)"\r\n", 2);
+		serial_write(&serial_com1, p + from, i - from);
+		serial_write(&serial_com1, (const uint8_t *)"\r\n", 2);
 		from = i + 1;
 	}
-	serial_write(p + from, size - from);
+	serial_write(&serial_com1, p + from, size - from);
 }

@@ -43,29 +43,34 @@ static void read_boot_info(uint32_t protocol, uint32_t structure)
 		boot.rsdp_size = acpi_find_rsdp(memory_early_view, boot.rsdp);
 }
 
+static void poll_console(void)
+{
+	serial_interrupt(&serial_com1);
+}
+
 /* The ways an interrupt of COM1 may get here are tried, because tables and reality differ. */
 static void route_console(void)
 {
-	if (!serial_present())
+	if (!serial_present(&serial_com1))
 		return;
 	console_route = "I/O APIC";
-	if (apic_route_com1(&acpi) && serial_try_interrupt())
+	if (apic_route_com1(&acpi) && serial_try_interrupt(&serial_com1))
 		return;
 	apic_unroute_com1();
 	console_route = "8259";
 	apic_route_com1_by_pic();
-	if (serial_try_interrupt())
+	if (serial_try_interrupt(&serial_com1))
 		return;
 	apic_unroute_com1();
 	console_route = "polling";
-	clock_poll_console();
+	clock_poll(poll_console);
 }
 
 _Noreturn void pc_main(uint32_t protocol, uint32_t structure)
 {
 	cpu_init();
 	trap_init();
-	serial_init();
+	serial_init(&serial_com1, SERIAL_COM1, cpu_console_input);
 	read_boot_info(protocol, structure);
 	acpi_parse(memory_early_view, boot.rsdp, boot.rsdp_size, &acpi);
 	memory_init(&boot);

@@ -84,9 +84,9 @@ _Noreturn void plat_exit(enum husk_exit status)
 	static const char halted[] = "husk: halted\n";
 
 	irq_disable();
-	if (serial_overruns() != 0)
-		log_warn("COM1 lost input %llu times", (unsigned long long)serial_overruns());
-	serial_drain();
+	if (serial_overruns(&serial_com1) != 0)
+		log_warn("COM1 lost input %llu times", (unsigned long long)serial_overruns(&serial_com1));
+	serial_drain(&serial_com1);
 	if (status != HUSK_EXIT_OK)
 		out8(DEBUG_EXIT, (uint8_t)status);
 	enter_s5();
@@ -94,7 +94,7 @@ _Noreturn void plat_exit(enum husk_exit status)
 	for (unsigned n = 0; n < 1000000; n++)
 		in8(0x80);
 	plat_log_write(halted, sizeof(halted) - 1);
-	serial_drain();
+	serial_drain(&serial_com1);
 	for (;;)
 		__asm__ volatile("hlt");
 }

@@ -115,13 +115,25 @@ void trap_init(void)
 	load_idt();
 }
 
+static void (*com2_handler)(void);
+
+void trap_set_com2(void (*handler)(void))
+{
+	com2_handler = handler;
+}
+
 /* Runs with interrupts masked, between any two instructions: keep it short, general registers only. */
 void trap_dispatch(struct trap_frame *frame)
 {
 	switch (frame->vector) {
 	case VECTOR_TIMER: clock_interrupt(); break;
 	case VECTOR_PIC + SERIAL_ISA_IRQ:
-	case VECTOR_COM1: serial_interrupt(); break;
+	case VECTOR_COM1: serial_interrupt(&serial_com1); break;
+	case VECTOR_PIC + SERIAL2_ISA_IRQ:
+	case VECTOR_COM2:
+		if (com2_handler != NULL)
+			com2_handler();
+		break;
 	default:
 		if (frame->vector < VECTOR_PIC)
 			fault_report(frame);

@@ -11,6 +11,8 @@
 #define VECTOR_TIMER    0x30u
 #define VECTOR_COM1     0x31u
 #define VECTOR_KICK     0x32u
+#define VECTOR_COM2     0x33u
+#define VECTOR_LAST     VECTOR_COM2
 #define VECTOR_SPURIOUS 0xffu
 
 /** Registers at the trap, as vectors.S and the CPU push them. */
@@ -31,6 +33,9 @@ const struct guarded_stack *trap_stacks(size_t *count);
 
 /** Loads GDT, TSS and IDT; from here on every exception is reported. */
 void trap_init(void);
+
+/** Sets what COM2's interrupt calls. There is none before. */
+void trap_set_com2(void (*handler)(void));
 
 /** Called by vectors.S for every exception and interrupt, interrupts masked. */
 void trap_dispatch(struct trap_frame *frame);
