@@ -96,10 +96,11 @@ static bool read_directory(struct walk *w, unsigned place)
 static bool read_pair(const struct walk *w, uint64_t entrylo[2])
 {
 	unsigned shift = field(w->c->cp0.pwfield, FIELD_PTE), log = w->pointer_log + field(w->c->cp0.pwsize, FIELD_PTE);
-	uint64_t even = w->table | (index_in(w, FIELD_PT) & ~1ull) << log;
+	uint64_t even;
 
 	if (shift < 2 || log > 3)
 		return false;
+	even = w->table | (index_in(w, FIELD_PT) & ~1ull) << log;
 	for (unsigned n = 0; n < 2; n++) {
 		uint64_t v;
 
