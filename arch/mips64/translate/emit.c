@@ -39,6 +39,8 @@ static ir_var destination(struct mips_front *f, unsigned reg)
 
 static bool is_known(const struct mips_front *f, unsigned reg, uint64_t *value)
 {
+	if (reg >= 32)
+		return false;
 	*value = reg == 0 ? 0 : f->value[reg];
 	return reg == 0 || (f->known >> reg & 1) != 0;
 }

@@ -95,7 +95,6 @@ static bool decode_bit_branch(struct mips_front *f, uint32_t w, struct branch *b
 	return true;
 }
 
-/* BC1F, BC1T and likely forms, when the coprocessor is usable as it is now; see f->fpu_usable. */
 static bool decode_branch(struct mips_front *f, uint32_t w, struct branch *br)
 {
 	*br = (struct branch){ .kind = CONDITIONAL, .a = mips_rs(w), .b = mips_rt(w), .link = IR_NONE };
@@ -137,12 +136,13 @@ static bool decode_branch(struct mips_front *f, uint32_t w, struct branch *br)
 	return true;
 }
 
-/* A copy of v that the link register or the delay slot cannot change. */
-static ir_var keep(struct mips_front *f, ir_var v, ir_var link, ir_var slot_destination)
+/* A copy of v that the link register or the delay slot cannot change: instructions write to rd or rt, if any. */
+static ir_var keep(struct mips_front *f, ir_var v, ir_var link, uint32_t slot)
 {
+	bool in_danger = v == link || (slot != 0 && (v == mips_rd(slot) || v == mips_rt(slot)));
 	struct ir_op *o;
 
-	if (v == IR_ZERO || v >= MIPS_VAR_STATE || (v != link && v != slot_destination))
+	if (v == IR_ZERO || v >= MIPS_VAR_STATE || !in_danger)
 		return v;
 	o = mips_emit(f, IR_MOV);
 	o->a = v;
@@ -198,7 +198,6 @@ static void emit_conditional(struct mips_front *f, const struct branch *br, uint
 
 static void emit_branch(struct mips_front *f, uint32_t word)
 {
-	struct mips_insn slot_insn;
 	struct branch br;
 	uint32_t slot;
 
@@ -211,9 +210,8 @@ static void emit_branch(struct mips_front *f, uint32_t word)
 		step(f);
 		return;
 	}
-	mips_decode(f->source->cpu, slot, &slot_insn);
-	br.a = br.kind == DIRECT ? IR_ZERO : keep(f, br.a, br.link, slot_insn.d);
-	br.b = br.kind == CONDITIONAL ? keep(f, br.b, br.link, slot_insn.d) : IR_ZERO;
+	br.a = br.kind == DIRECT ? IR_ZERO : keep(f, br.a, br.link, slot);
+	br.b = br.kind == CONDITIONAL ? keep(f, br.b, br.link, slot) : IR_ZERO;
 	f->insns++;
 	if (br.link != IR_NONE)
 		mips_emit_const(f, br.link, f->pc + 8);
