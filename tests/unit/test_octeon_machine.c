@@ -46,7 +46,7 @@ static void cpu_model_is_cn63xx_pass_2_2(void **state)
 	assert_int_equal(m->config[1] & 0x1a, 0);    /* no performance counters, watch or MDMX */
 	assert_int_equal(m->config[1] & 1, 1);       /* FP, as MIPS_FPU is on */
 	assert_int_equal(m->config[2], 0x80000000);
-	assert_int_equal(m->config[3], 0x80003080); /* M, ULRI, RXI, LPA: no VInt, VEIC, MT, DSP, PW */
+	assert_int_equal(m->config[3], 0x80003080);         /* M, ULRI, RXI, LPA: no VInt, VEIC, MT, DSP, PW */
 	assert_int_equal(m->config[4] & ~255u, 0xc03c4000); /* M, IE 2, KScratch 2-5, MMUExtDef 1 */
 	assert_int_equal(m->config[5], 0);
 	assert_int_equal(m->intctl, 0xf8000000);
