@@ -387,6 +387,7 @@ static void make_runtime(struct dbt *d)
 	d->runtime.layout = (struct x86_layout){
 		.attention = offsetof(struct vcpu, attention),
 		.pc = offsetof(struct mips_cpu, pc),
+		.instructions = offsetof(struct vcpu, instructions),
 		.tag_key = offsetof(struct mips_cpu, asid_key),
 		.spill = offsetof(struct dbt, spill),
 		.fetch_key = offsetof(struct dbt, fetch_key),

@@ -101,6 +101,7 @@ struct ir_op {
 	ir_var d, e, a, b;
 	uint8_t size;   /**< of LOAD and STORE, bytes */
 	uint8_t cc;     /**< enum ir_condition */
+	uint8_t insns;  /**< of what leaves: guest instructions executed by then */
 	bool is_signed; /**< of LOAD */
 	bool in_slot;   /**< the guest instruction stands in a delay slot: its exceptions name the branch before it */
 	bool loops;     /**< of exits: goes backward, so that pending attention must be looked at */

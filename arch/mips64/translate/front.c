@@ -40,14 +40,23 @@ static struct ir_op *leave(struct mips_front *f, enum ir_opcode op, uint64_t tar
 	struct ir_op *o = mips_emit(f, op);
 
 	o->imm = target;
+	o->insns = (uint8_t)f->insns;
 	o->loops = target <= f->pc;
 	o->linkable = f->source->fixed_mapping || same_page(target, f->source->pc);
 	return o;
 }
 
+static void jump(struct mips_front *f, ir_var target)
+{
+	struct ir_op *o = mips_emit(f, IR_JUMP);
+
+	o->a = target;
+	o->insns = (uint8_t)f->insns;
+}
+
 static void step(struct mips_front *f)
 {
-	mips_emit(f, IR_STEP)->imm = f->pc;
+	leave(f, IR_STEP, f->pc);
 	f->ended = true;
 }
 
@@ -223,7 +232,7 @@ static void emit_branch(struct mips_front *f, uint32_t word)
 	if (br.kind == DIRECT)
 		leave(f, IR_EXIT, br.target);
 	else
-		mips_emit(f, IR_JUMP)->a = br.a;
+		jump(f, br.a);
 	f->ended = true;
 }
 

@@ -10,9 +10,9 @@
 /* The slow side of a memory access, written after the block. */
 struct slow {
 	const struct ir_op *op;
-	uint8_t *from;      /* displacement of the jump to it */
-	uint64_t back;      /* where the block goes on */
-	enum x86_reg reg;   /* result of a load, value of a store */
+	uint8_t *from;          /* displacement of the jump to it */
+	uint64_t back;          /* where the block goes on */
+	enum x86_reg reg;       /* result of a load, value of a store */
 	struct alloc_pool pool; /* what is in registers there */
 };
 
@@ -21,6 +21,7 @@ struct side {
 	uint8_t *from;
 	unsigned exit;
 	bool loops;
+	uint8_t insns;
 	struct alloc_pool pool;
 };
 
@@ -171,14 +172,21 @@ static unsigned new_exit(struct x86_lowering *s, const struct ir_op *o)
 	return s->b->nr_exits++;
 }
 
+static void count(struct x86_lowering *s, unsigned insns)
+{
+	if (insns != 0)
+		x86_alu_store_imm(s->a, ALU_ADD, true, (int32_t)insns, x86_at(RBP, s->r->layout.instructions));
+}
+
 /*
  * An exit, its state in memory. One that can be linked starts out jumping to its
  * unlinked side; one that cannot goes by the jump cache.
  */
-static void emit_exit(struct x86_lowering *s, unsigned n, bool loops)
+static void emit_exit(struct x86_lowering *s, unsigned n, unsigned insns, bool loops)
 {
 	struct x86_exit *e = &s->b->exits[n];
 
+	count(s, insns);
 	if (!e->linkable && !e->step) {
 		x86_mov_imm(s->a, RAX, e->target);
 		x86_jmp(s->a, s->r->jump);
@@ -214,13 +222,14 @@ static void emit_branch(struct x86_lowering *s, const struct ir_op *o)
 	side->from = x86_jcc(s->a, cc, 0);
 	side->pool = s->alloc.pool;
 	side->loops = o->loops;
+	side->insns = o->insns;
 }
 
 static void emit_side(struct x86_lowering *s, const struct side *side)
 {
 	x86_patch(side->from, s->a->to_execute, x86_here(s->a));
 	alloc_write_back_at(&s->alloc, &side->pool);
-	emit_exit(s, side->exit, side->loops);
+	emit_exit(s, side->exit, side->insns, side->loops);
 }
 
 static void emit_exec(struct x86_lowering *s, const struct ir_op *o)
@@ -237,6 +246,7 @@ static void emit_jump(struct x86_lowering *s, const struct ir_op *o)
 	enum x86_reg target = alloc_use(&s->alloc, o->a);
 
 	alloc_write_back(&s->alloc);
+	count(s, o->insns);
 	x86_mov(s->a, true, RAX, target);
 	x86_jmp(s->a, s->r->jump);
 }
@@ -246,7 +256,7 @@ static void emit_end(struct x86_lowering *s, const struct ir_op *o)
 	unsigned n = new_exit(s, o);
 
 	alloc_write_back(&s->alloc);
-	emit_exit(s, n, o->loops);
+	emit_exit(s, n, o->insns, o->loops);
 }
 
 static void lower_op(struct x86_lowering *s, const struct ir_op *o)

@@ -25,6 +25,7 @@ struct x86_pin {
 struct x86_layout {
 	int32_t attention;        /**< 32-bit attention word */
 	int32_t pc;               /**< guest pc, 64 bits */
+	int32_t instructions;     /**< 64-bit count of guest instructions */
 	int32_t tag_key;          /**< bits that a soft TLB tag has besides the page */
 	int32_t spill;            /**< 8 bytes for each variable that is not state */
 	int32_t fetch_key;        /**< XORed to a target before it is compared in the jump cache */
