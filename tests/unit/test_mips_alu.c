@@ -338,6 +338,35 @@ static void test_narrow_user_mode_has_no_wide_operations(void **state)
 	fixture_free(f);
 }
 
+static void test_octeon_coprocessor2(void **state)
+{
+	static const uint32_t crc_iv = 0x48a20201, read_iv = 0x48230201, crc_data = 0x48a21207, other = 0x4a000000;
+	struct fixture *f = fixture_new_with(MIPS_HAS_OCTEON, false);
+
+	(void)state;
+	/* Kernels look here for what they need not save. */
+	assert_true((mips_cp0_read(f->cpu, 9, 7) & CVMCTL_NOCRYPTO) != 0);
+	assert_true((mips_cp0_read(f->cpu, 9, 7) & CVMCTL_NODFA_CP2) != 0);
+	fixture_exec(f, crc_iv);
+	assert_int_equal(fixture_exccode(f), EXC_CPU);
+	assert_int_equal((f->cpu->cp0.cause & CAUSE_CE) >> CAUSE_CE_SHIFT, 2);
+	fixture_leave_exception(f);
+	fixture_exec(f, other);
+	assert_int_equal(fixture_exccode(f), EXC_CPU);
+	/* Once it is on, its registers can be saved and restored; what it cannot do is reserved. */
+	mips_set_status(f->cpu, (f->cpu->cp0.status & ~STATUS_EXL) | STATUS_CU2);
+	f->cpu->gpr[2] = 0x12345678;
+	RUN(f, 2, crc_iv, read_iv);
+	assert_int_equal(f->cpu->exceptions, 2);
+	assert_int_equal(f->cpu->gpr[3], 0x12345678);
+	fixture_exec(f, crc_data);
+	assert_int_equal(fixture_exccode(f), EXC_RI);
+	fixture_leave_exception(f);
+	fixture_exec(f, other);
+	assert_int_equal(fixture_exccode(f), EXC_RI);
+	fixture_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -351,6 +380,7 @@ int main(void)
 		cmocka_unit_test(test_multiply_accumulate),
 		cmocka_unit_test(test_octeon_multiplier),
 		cmocka_unit_test(test_narrow_user_mode_has_no_wide_operations),
+		cmocka_unit_test(test_octeon_coprocessor2),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

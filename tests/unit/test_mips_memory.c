@@ -455,6 +455,49 @@ static void test_scratchpad(void **state)
 	fixture_free(f);
 }
 
+static void test_octeon_zeroes_cache_blocks(void **state)
+{
+	static const uint32_t zcb[] = { R_TYPE(0x1c, 4, 0, 0, 0x1c, 0x1f), R_TYPE(0x1c, 4, 0, 0, 0x1d, 0x1f) };
+	struct fixture *f = fixture_new_with(MIPS_HAS_OCTEON, false);
+	uint8_t block[3 * 128];
+
+	(void)state;
+	for (unsigned n = 0; n < 2; n++) {
+		memset(block, 0xee, sizeof(block));
+		assert_int_equal(memory_write(&f->vm.memory, DATA_GPA, block, sizeof(block)), 0);
+		f->cpu->gpr[4] = DATA + 128 + 77;
+		fixture_exec(f, zcb[n]);
+		memset(block + 128, 0, 128);
+		assert_memory_equal(memory_borrow(&f->vm.memory, DATA_GPA, sizeof(block)), block, sizeof(block));
+	}
+	f->cpu->gpr[4] = 0x10077;
+	fixture_exec(f, zcb[0]);
+	assert_int_equal(fixture_exccode(f), EXC_TLBS);
+	assert_int_equal(f->cpu->cp0.badvaddr, 0x10077);
+	fixture_free(f);
+}
+
+static void test_octeon_scratchpad_has_its_size(void **state)
+{
+	const uint64_t base = 0xffffffffffff8000ull;
+	struct fixture *f = fixture_new_with(MIPS_HAS_OCTEON, false);
+
+	(void)state;
+	mips_cp0_write(f->cpu, 11, 7, CVMMEMCTL_KERNEL | 54);
+	f->cpu->gpr[2] = 0x1122334455667788ull;
+	f->cpu->gpr[4] = base + 54 * 128 - 8;
+	RUN(f, 2, SD(2, 0, 4), LD(3, 0, 4));
+	assert_int_equal(f->cpu->exceptions, 0);
+	assert_int_equal(f->cpu->gpr[3], f->cpu->gpr[2]);
+	fixture_exec(f, LD(3, 8, 4)); /* behind it the segment is mapped */
+	assert_int_equal(fixture_exccode(f), EXC_TLBL);
+	mips_set_status(f->cpu, f->cpu->cp0.status & ~STATUS_EXL);
+	mips_cp0_write(f->cpu, 11, 7, CVMMEMCTL_KERNEL | 1);
+	fixture_exec(f, LD(3, 0, 4));
+	assert_int_equal(fixture_exccode(f), EXC_TLBL);
+	fixture_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -476,6 +519,8 @@ int main(void)
 		cmocka_unit_test(test_code_that_rewrites_itself),
 		cmocka_unit_test(test_only_ram_is_executed),
 		cmocka_unit_test(test_scratchpad),
+		cmocka_unit_test(test_octeon_zeroes_cache_blocks),
+		cmocka_unit_test(test_octeon_scratchpad_has_its_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -201,7 +201,7 @@ static uint64_t read_optional(struct mips_cpu *c, unsigned reg, unsigned sel)
 	if (mips_has(c, MIPS_HAS_OCTEON)) {
 		switch (REG(reg, sel)) {
 		case REG(9, 6): return mips_cvmcount(c);
-		case REG(9, 7): return c->cp0.cvmctl;
+		case REG(9, 7): return c->cp0.cvmctl | CVMCTL_NOCRYPTO | CVMCTL_NODFA_CP2;
 		case REG(11, 7): return c->cp0.cvmmemctl;
 		case REG(27, 0): return c->cp0.icacheerr;
 		case REG(27, 1): return c->cp0.dcacheerr;

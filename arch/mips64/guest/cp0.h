@@ -105,6 +105,10 @@
 #define CVMMEMCTL_SIZE   0x3fu
 #define CVMMEMCTL_KERNEL (1u << 8)
 
+/* CvmCtl, 9.7 (Cavium Octeon): fuses that tell what coprocessor 2 lacks */
+#define CVMCTL_NOCRYPTO  (1u << 26)
+#define CVMCTL_NODFA_CP2 (1u << 28)
+
 /** Reads a register as DMFC0 would; MFC0 takes the low half and moves RI and XI, see mips_cp0_read32(). */
 uint64_t mips_cp0_read(struct mips_cpu *c, unsigned reg, unsigned sel);
 

@@ -87,9 +87,10 @@ struct mips_fpu {
 	uint32_t fcsr; /**< condition codes, cause, enables, flags, rounding: the whole FCSR */
 };
 
-/** Octeon II multiplier state (mtm/mtp registers). */
+/** Octeon II: the multiplier's registers, and those of coprocessor 2 that every chip has. */
 struct mips_octeon {
 	uint64_t mpl[3], p[3];
+	uint64_t crc_polynomial, crc_iv, crc_length;
 };
 
 /** Modes that a soft TLB is kept for. */
@@ -176,7 +177,7 @@ struct mips_cpu {
 	struct mips_watchpoint watchpoints[MIPS_WATCHPOINTS];
 	unsigned nr_watchpoints;
 
-	uint8_t cvmseg[128]; /**< Octeon scratchpad, kernel only */
+	uint8_t cvmseg[54 * 128]; /**< Octeon scratchpad, kernel only: as many cache lines as it can have */
 
 	struct mips_exception_record history[MIPS_EXCEPTION_HISTORY];
 	uint64_t exceptions; /**< taken so far */

@@ -194,10 +194,10 @@ CP0_OP(op_cache)
 	return i + 1;
 }
 
-/* Coprocessor 2 and, without an FPU in the image, coprocessor 1; s is the number. */
+/* Coprocessor 2 and, without an FPU in the image, coprocessor 1; s is the number. One that is on has no such word. */
 OP(op_unusable)
 {
-	return mips_raise_cpu(c, i, i->s);
+	return (c->cp0.status & STATUS_CU0 << i->s) != 0 ? mips_exec_reserved(c, i) : mips_raise_cpu(c, i, i->s);
 }
 
 static mips_exec *const special[64] = {

@@ -7,6 +7,7 @@
 #include <husk/feature.h>
 
 #include "arch/mips64/guest/branch.h"
+#include "arch/mips64/guest/cp0.h"
 #include "arch/mips64/guest/exception.h"
 #include "arch/mips64/guest/isa.h"
 #include "arch/mips64/guest/mmu.h"
@@ -182,6 +183,61 @@ OP_ATOMIC(op_lacd, 8, CLEAR, 0)
 OP_ATOMIC(op_saa, 4, ADD, B)
 OP_ATOMIC(op_saad, 8, ADD, B)
 
+/* Zeroes the cache block of 128 bytes around an address. */
+OP(op_zcb)
+{
+	uint64_t block = A & ~127ull, ignored;
+
+	/* The address of a fault is the one given; a block lies in one page, so that after this nothing fails. */
+	if (!mips_translate(c, i, A, MIPS_WRITE, &ignored))
+		return NULL;
+	for (unsigned n = 0; n < 128; n += 8)
+		if (!mips_store(c, i, block + n, 8, 0))
+			return NULL;
+	return i + 1;
+}
+
+/*
+ * Coprocessor 2 of a chip without the crypto and pattern matching units: what is left is the registers of the CRC
+ * unit, which kernels save and restore for whoever switched the coprocessor on, whether he uses them or not. The
+ * operations are reserved: a program gets an exception, never a wrong checksum. imm is the register.
+ */
+static uint64_t *crc_register(struct mips_cpu *c, unsigned n)
+{
+	switch (n) {
+	case 0x0200: /* read */
+	case 0x4200: return &c->octeon.crc_polynomial;
+	case 0x0201: return &c->octeon.crc_iv;
+	case 0x0202: /* read */
+	case 0x1202: return &c->octeon.crc_length;
+	default: return NULL;
+	}
+}
+
+static const struct mips_insn *move_crc(struct mips_cpu *c, const struct mips_insn *i, bool to)
+{
+	uint64_t *reg = crc_register(c, (unsigned)i->imm & 0xffff);
+
+	if ((c->cp0.status & STATUS_CU2) == 0)
+		return mips_raise_cpu(c, i, 2);
+	if (reg == NULL)
+		return mips_raise(c, i, EXC_RI);
+	if (to)
+		*reg = B;
+	else
+		D = *reg;
+	return i + 1;
+}
+
+OP(op_dmfc2)
+{
+	return move_crc(c, i, false);
+}
+OP(op_dmtc2)
+{
+	return move_crc(c, i, true);
+}
+
 static mips_exec *const special2[64] = {
 	[0x03] = op_dmul,  [0x08] = op_mtm0,  [0x09] = op_mtp0, [0x0a] = op_mtp1,   [0x0b] = op_mtp2, [0x0c] = op_mtm1,
 	[0x0d] = op_mtm2,  [0x0f] = op_vmulu, [0x10] = op_vmm0, [0x11] = op_v3mulu, [0x18] = op_saa,  [0x19] = op_saad,
@@ -189,11 +245,11 @@ static mips_exec *const special2[64] = {
 	[0x2f] = op_snei,  [0x32] = op_cins,  [0x33] = op_cins, [0x3a] = op_exts,   [0x3b] = op_exts,
 };
 
-/* SPECIAL2 function 0x1f, by bits 10:6. ZCB and ZCBT may zero a cache block that is about to be overwritten. */
+/* SPECIAL2 function 0x1f, by bits 10:6, with ZCB and ZCBT, which differ in what they do to the second level cache */
 static mips_exec *const atomics[32] = {
-	[0x02] = op_lai,  [0x03] = op_laid, [0x06] = op_lad,        [0x07] = op_ladd,       [0x0a] = op_las,
-	[0x0b] = op_lasd, [0x0e] = op_lac,  [0x0f] = op_lacd,       [0x12] = op_laa,        [0x13] = op_laad,
-	[0x16] = op_law,  [0x17] = op_lawd, [0x1c] = mips_exec_nop, [0x1d] = mips_exec_nop,
+	[0x02] = op_lai,  [0x03] = op_laid, [0x06] = op_lad,  [0x07] = op_ladd, [0x0a] = op_las,
+	[0x0b] = op_lasd, [0x0e] = op_lac,  [0x0f] = op_lacd, [0x12] = op_laa,  [0x13] = op_laad,
+	[0x16] = op_law,  [0x17] = op_lawd, [0x1c] = op_zcb,  [0x1d] = op_zcb,
 };
 
 /* SPECIAL3 function 0x0a, by bits 10:6 */
@@ -243,6 +299,15 @@ static mips_exec *decode_branch(uint32_t w, struct mips_insn *out)
 	return (mips_op(w) & 8) != 0 ? op_bbit1 : op_bbit0;
 }
 
+static mips_exec *decode_cop2(uint32_t w, struct mips_insn *out)
+{
+	switch (mips_rs(w)) {
+	case 0x01: out->d = mips_dest(mips_rt(w)); return op_dmfc2;
+	case 0x05: return op_dmtc2;
+	default: return NULL;
+	}
+}
+
 static bool decode(const struct mips_cpu *c, uint32_t w, struct mips_insn *out)
 {
 	mips_exec *exec = NULL;
@@ -253,6 +318,8 @@ static bool decode(const struct mips_cpu *c, uint32_t w, struct mips_insn *out)
 		exec = decode_special2(w, out);
 	else if (mips_op(w) == 0x1f && mips_funct(w) == 0x0a)
 		exec = indexed[mips_sa(w)];
+	else if (mips_op(w) == 0x12)
+		exec = decode_cop2(w, out);
 	else if (is_branch(w))
 		exec = decode_branch(w, out);
 	if (exec == NULL)
