@@ -83,7 +83,7 @@
 #define CONFIG4_MMUEXTDEF_SIZE  (1u << 14) /* bits 7:0 extend Config1.MMUSize */
 #define CONFIG4_IE_SHIFT        29
 
-/** Config1.MMUSize, and with Config4.MMUExtDef its extension, for a number of TLB entries (PRA 9.31, 9.34). */
+/** Config1.MMUSize, and with Config4.MMUExtDef its extension, for a number of TLB entries (PRA, chapter 9). */
 #define CONFIG1_TLB(entries) ((((entries)-1u) & 63u) << 25)
 #define CONFIG4_TLB(entries) (CONFIG4_MMUEXTDEF_SIZE | ((entries)-1u) >> 6)
 
