@@ -216,6 +216,25 @@ static void test_wait(void **state)
 	fixture_free(f);
 }
 
+static void test_wait_in_vain(void **state)
+{
+	struct fixture *f = fixture_new();
+	enum engine_exit why = ENGINE_ATTENTION;
+
+	(void)state;
+	/* A halted kernel: interrupts off for good, one pending that it will never take. */
+	mips_set_status(f->cpu, f->cpu->cp0.status | 0x400);
+	mips_irq_input(f->cpu, 2, true);
+	fixture_put(f, CODE_GPA, (const uint32_t[]){ WAIT, BEQ(0, 0, -2), NOP }, 3);
+	f->cpu->pc = CODE;
+	for (int n = 0; n < 10 && why == ENGINE_ATTENTION; n++) {
+		vcpu_take_attention(f->vcpu);
+		why = f->vm.engine->run(f->vcpu);
+	}
+	assert_int_equal(why, ENGINE_HALTED);
+	fixture_free(f);
+}
+
 static void test_hardware_registers(void **state)
 {
 	struct fixture *f = fixture_new();
@@ -320,6 +339,7 @@ int main(void)
 		cmocka_unit_test(test_enable_and_disable),
 		cmocka_unit_test(test_count_and_compare),
 		cmocka_unit_test(test_wait),
+		cmocka_unit_test(test_wait_in_vain),
 		cmocka_unit_test(test_hardware_registers),
 		cmocka_unit_test(test_octeon_registers),
 		cmocka_unit_test(test_register_fields),

@@ -29,18 +29,31 @@ static bool deferred_watch(struct mips_cpu *c)
 	return true;
 }
 
+/*
+ * Waits again where it was woken before, with interrupts off all the time: nothing it waits for can come. A pending
+ * timer interrupt ends each WAIT (PRA, WAIT), but a kernel that has halted never takes it.
+ */
+static bool waits_in_vain(struct mips_cpu *c)
+{
+	bool again = c->woken_pc == c->pc && c->woken_exceptions == c->exceptions;
+
+	c->woken_pc = c->pc;
+	c->woken_exceptions = c->exceptions;
+	return again;
+}
+
 /* True if the guest has to go on waiting. */
 static bool still_waiting(struct mips_cpu *c, enum engine_exit *why)
 {
-	uint32_t on = c->cp0.status & (STATUS_IE | STATUS_EXL | STATUS_ERL);
+	bool on = (c->cp0.status & (STATUS_IE | STATUS_EXL | STATUS_ERL)) == STATUS_IE;
 
 	if (!c->waiting)
 		return false;
-	if (mips_wakes(c)) {
+	if (mips_wakes(c) && (on || !waits_in_vain(c))) {
 		c->waiting = false;
 		return false;
 	}
-	*why = on == STATUS_IE && (c->cp0.status & STATUS_IM) != 0 ? ENGINE_IDLE : ENGINE_HALTED;
+	*why = on && (c->cp0.status & STATUS_IM) != 0 ? ENGINE_IDLE : ENGINE_HALTED;
 	return true;
 }
 
