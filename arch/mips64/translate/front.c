@@ -181,7 +181,7 @@ static void side_exit(struct mips_front *f, const struct branch *br, enum ir_con
 {
 	struct ir_op *o = leave(f, IR_BRANCH, target);
 
-	o->cc = cc;
+	o->cc = (uint8_t)cc;
 	o->a = br->a;
 	o->b = br->b;
 }
