@@ -321,6 +321,9 @@ static bool write_entry(struct mips_cpu *c, unsigned index, const struct mips_tl
 		return false;
 	if (is_usable(old))
 		mips_stlb_flush_entry(c, old);
+	/* Let through beside one that is cached, it may come before that one in the next lookup. */
+	if (e.present && !is_usable(&e))
+		mips_stlb_flush_entry(c, &e);
 	if (old->present)
 		unlink_entry(&c->tlb, old);
 	*old = e;
