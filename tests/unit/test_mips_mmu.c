@@ -339,7 +339,7 @@ static void test_user_mode_stays_in_its_segment(void **state)
 
 	(void)state;
 	fixture_tlb(f, 0, 0, 0, 0x1fffe000, ENTRYLO(0, LO_G | LO_V | LO_D), ENTRYLO(0, LO_G));
-	fixture_put(f, CODE_GPA, (const uint32_t[]){ LW(2, 0, 4), MFC0(2, 12, 0), WAIT }, 3);
+	fixture_put(f, CODE_GPA, (const uint32_t[]){ LW(2, 0, 4), MFC0(2, 12, 0), WAIT, 0x42000005 }, 4);
 	assert_int_equal(load(f, DATA), -1); /* cached for kernel mode, which must not help user mode */
 	for (size_t n = 0; n < sizeof(forbidden) / sizeof(forbidden[0]); n++) {
 		fixture_user_mode(f, CODE_GPA);
@@ -348,7 +348,7 @@ static void test_user_mode_stays_in_its_segment(void **state)
 		assert_int_equal(fixture_exccode(f), EXC_ADEL);
 		assert_int_equal(f->cpu->cp0.badvaddr, forbidden[n]);
 	}
-	for (unsigned n = 1; n < 3; n++) {
+	for (unsigned n = 1; n < 4; n++) {
 		fixture_user_mode(f, CODE_GPA + 4 * n);
 		fixture_step(f, 1);
 		assert_int_equal(fixture_exccode(f), EXC_CPU);

@@ -194,6 +194,12 @@ CP0_OP(op_cache)
 	return i + 1;
 }
 
+/* Words of coprocessor 0 that mean nothing: who may not use it learns that first (PRA, chapter 6). */
+CP0_OP(op_cp0_reserved)
+{
+	return mips_exec_reserved(c, i);
+}
+
 /* Coprocessor 2 and, without an FPU in the image, coprocessor 1; s is the number. One that is on has no such word. */
 OP(op_unusable)
 {
@@ -276,6 +282,8 @@ static mips_exec *decode_unusable(uint32_t w, struct mips_insn *out)
 
 mips_exec *mips_decode_system(const struct mips_cpu *c, uint32_t w, struct mips_insn *out)
 {
+	mips_exec *exec;
+
 	switch (mips_op(w)) {
 	case 0x00:
 		if (mips_funct(w) == 0x01) { /* MOVCI tests a condition of coprocessor 1 */
@@ -284,7 +292,7 @@ mips_exec *mips_decode_system(const struct mips_cpu *c, uint32_t w, struct mips_
 		}
 		return special[mips_funct(w)];
 	case 0x01: return regimm[mips_rt(w)];
-	case 0x10: return decode_cp0(c, w, out);
+	case 0x10: exec = decode_cp0(c, w, out); return exec != NULL ? exec : op_cp0_reserved;
 	case 0x1f:
 		if (mips_funct(w) != 0x3b)
 			return NULL;
