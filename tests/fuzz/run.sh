@@ -18,6 +18,10 @@ command -v clang >/dev/null || {
 	exit 77
 }
 
+# A small cache, so that it overflows.
+mkdir -p "$out/gen/config"
+echo "#define CONFIG_INTERP_PAGES 4" >"$out/gen/config/INTERP_PAGES.h"
+
 if [ $# -eq 0 ]; then
 	for file in tests/fuzz/fuzz_*.c; do
 		name=${file##*/fuzz_}
@@ -30,10 +34,10 @@ for name in "$@"; do
 	sources=$(sed -n 's,^.*/\* sources: \(.*\)\*/.*$,\1,p' "$file")
 	mkdir -p "$out/$name"
 	# shellcheck disable=SC2086 # a list of sources
-	clang -std=gnu11 -O1 -g -Wall -Wextra -Werror -Icore/include -I. \
+	clang -std=gnu11 -O1 -g -Wall -Wextra -Werror -Icore/include -I. -I"$out/gen" \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 		"$file" $sources -o "$out/fuzz_$name"
 	echo "fuzz_$name: $runs runs"
-	"$out/fuzz_$name" -runs="$runs" -max_len=1200 -timeout=10 -print_final_stats=1 \
+	"$out/fuzz_$name" -runs="$runs" -max_len=1200 -len_control=0 -timeout=10 -print_final_stats=1 \
 		-artifact_prefix="$out/crash-$name-" "$out/$name"
 done
