@@ -117,4 +117,4 @@ static int given_port(const char *value)
 }
 
 HUSK_OPTION(gdb) = { "gdb", "", "wait for the debugger before the first instruction", given_gdb };
-HUSK_OPTION(gdb_port) = { "gdb-port=", "PORT", "wait at that TCP port of 127.0.0.1 (host linux)", given_port };
+HUSK_OPTION(gdb_port) = { "gdb-port=", "N", "wait at TCP port N of 127.0.0.1 (host linux)", given_port };
