@@ -70,25 +70,6 @@ static int virt_init_vcpu(struct vcpu *v)
 	return mips_reset(mips_cpu(v), &virt_cpu);
 }
 
-static int add_ram(struct vm *vm)
-{
-	uint64_t size = vm->params->ram_bytes, low = size < RAM0_MAX ? size : RAM0_MAX;
-
-	if (size - low > RAM1_MAX) {
-		log_error("machine virt: at most %llu MiB of RAM, not %llu (RAM_MB)", (RAM0_MAX + RAM1_MAX) >> 20,
-			  (unsigned long long)size >> 20);
-		return -EINVAL;
-	}
-	int err = memory_add_ram(&vm->memory, 0, low);
-
-	if (err == 0 && size > low)
-		err = memory_add_ram(&vm->memory, RAM1_BASE, size - low);
-	if (err < 0)
-		log_error("machine virt: no %llu MiB of memory for the guest (RAM_MB): error %d",
-			  (unsigned long long)size >> 20, -err);
-	return err;
-}
-
 static void on_reset_request(void *ctx)
 {
 	vm_request((struct vm *)ctx, VM_RESET);
@@ -105,7 +86,7 @@ static int virt_build(struct vm *vm)
 	}
 	virt->vm = vm;
 	vm->board = virt;
-	int err = add_ram(vm);
+	int err = mips_boot_add_ram(vm, RAM0_MAX, RAM1_BASE, RAM1_MAX);
 
 	if (err < 0)
 		return err;

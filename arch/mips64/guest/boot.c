@@ -12,6 +12,22 @@
 #define FDT_MAGIC   0xd00dfeedu
 #define ELF_E_ENTRY 24 /* offset of e_entry in a 64-bit ELF header */
 
+int mips_boot_add_ram(struct vm *vm, uint64_t low_max, uint64_t high_base, uint64_t high_max)
+{
+	uint64_t size = vm->params->ram_bytes, low = size < low_max ? size : low_max;
+	int err;
+
+	if (size - low > high_max) {
+		log_error("machine %s: at most %llu MiB of RAM, not %llu (RAM_MB)", vm->machine->name,
+			  (unsigned long long)(low_max + high_max) >> 20, (unsigned long long)size >> 20);
+		return -EINVAL;
+	}
+	err = memory_add_ram(&vm->memory, 0, low);
+	if (err == 0 && size > low)
+		err = memory_add_ram(&vm->memory, high_base, size - low);
+	return err;
+}
+
 /** True if va is in xkphys, whose two top bits are 10 (PRA 4.2). */
 static bool in_xkphys(uint64_t va)
 {

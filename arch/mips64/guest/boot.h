@@ -32,6 +32,12 @@ static inline uint64_t mips_kseg0(uint64_t gpa)
 }
 
 /**
+ * Gives vm its RAM: up to low_max bytes at address 0, the rest at high_base, at most high_max. Returns 0, -EINVAL if
+ * that is too much, or -ENOMEM; an error has been logged in one line.
+ */
+int mips_boot_add_ram(struct vm *vm, uint64_t low_max, uint64_t high_base, uint64_t high_max);
+
+/**
  * Bits of p_paddr that are the physical address in a MIPS kernel. Linkers put the virtual address there:
  * of kseg0 or kseg1 (512 MiB each), or of xkphys, which shows all of physical memory.
  */

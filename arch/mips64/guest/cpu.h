@@ -165,10 +165,9 @@ struct mips_cpu {
 	bool waiting;                        /**< WAIT was executed and nothing woke it yet */
 	uint64_t woken_pc, woken_exceptions; /**< pc and exceptions when a WAIT with interrupts off was woken last */
 	bool user_mode_seen;
-	uint64_t nested;            /**< exceptions since the last ERET */
-	uint64_t refills;           /**< TLB misses that became exceptions */
-	uint64_t walks;             /**< TLB misses that the walker served */
-	uint64_t decoded_refetches; /**< decoded code given up because it was written */
+	uint64_t nested;  /**< exceptions since the last ERET */
+	uint64_t refills; /**< TLB misses that became exceptions */
+	uint64_t walks;   /**< TLB misses that the walker served */
 
 	struct guest_counter counter; /**< Count/Compare */
 	uint32_t compare;
