@@ -3,6 +3,7 @@
 #include "arch/mips64/guest/cp0.h"
 #include "arch/mips64/guest/exception.h"
 #include "arch/mips64/guest/isa.h"
+#include "arch/mips64/guest/operands.h"
 
 #define OP(name, ...)                                                                      \
 	static const struct mips_insn *name(struct mips_cpu *c, const struct mips_insn *i) \
@@ -11,12 +12,7 @@
 		return i + 1;                                                              \
 	}
 
-#define A         (c->gpr[i->a])
-#define B         (c->gpr[i->b])
-#define D         (c->gpr[i->d])
-#define SEXT32(v) ((uint64_t)(int64_t)(int32_t)(uint32_t)(v))
-#define IMM       ((uint64_t)(int64_t)i->imm)
-#define UIMM      ((uint64_t)(uint16_t)i->imm)
+#define UIMM ((uint64_t)(uint16_t)i->imm)
 
 /* Three registers */
 OP(op_addu, D = SEXT32(A + B))

@@ -2,9 +2,7 @@
 /* Branches and jumps (MD00087, volume II). The delay slot runs before the branch is taken, with the link written. */
 #include "arch/mips64/guest/branch.h"
 #include "arch/mips64/guest/isa.h"
-
-#define A (c->gpr[i->a])
-#define B (c->gpr[i->b])
+#include "arch/mips64/guest/operands.h"
 
 #define BRANCH(name, how, condition)                                                       \
 	static const struct mips_insn *name(struct mips_cpu *c, const struct mips_insn *i) \

@@ -3,10 +3,9 @@
 #include "arch/mips64/guest/cp0.h"
 #include "arch/mips64/guest/isa.h"
 #include "arch/mips64/guest/mmu.h"
+#include "arch/mips64/guest/operands.h"
 
-#define B       (c->gpr[i->b])
-#define D       (c->gpr[i->d])
-#define ADDRESS (c->gpr[i->a] + (uint64_t)(int64_t)i->imm)
+#define ADDRESS (A + IMM)
 
 #define LOAD(name, size, type)                                                             \
 	static const struct mips_insn *name(struct mips_cpu *c, const struct mips_insn *i) \

@@ -2,6 +2,7 @@
 /* Multiply, divide and the HI/LO registers (MD00087, volume II). */
 #include "arch/mips64/guest/cp0.h"
 #include "arch/mips64/guest/isa.h"
+#include "arch/mips64/guest/operands.h"
 
 #define OP(name, ...)                                                                      \
 	static const struct mips_insn *name(struct mips_cpu *c, const struct mips_insn *i) \
@@ -9,11 +10,6 @@
 		__VA_ARGS__;                                                               \
 		return i + 1;                                                              \
 	}
-
-#define A         (c->gpr[i->a])
-#define B         (c->gpr[i->b])
-#define D         (c->gpr[i->d])
-#define SEXT32(v) ((uint64_t)(int64_t)(int32_t)(uint32_t)(v))
 
 static void set_hilo32(struct mips_cpu *c, uint64_t product)
 {

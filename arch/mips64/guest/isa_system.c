@@ -4,14 +4,10 @@
 #include "arch/mips64/guest/cp0.h"
 #include "arch/mips64/guest/exception.h"
 #include "arch/mips64/guest/isa.h"
+#include "arch/mips64/guest/operands.h"
 #include "arch/mips64/guest/tlb.h"
 
 #define OP(name) static const struct mips_insn *name(struct mips_cpu *c, const struct mips_insn *i)
-
-#define A   (c->gpr[i->a])
-#define B   (c->gpr[i->b])
-#define D   (c->gpr[i->d])
-#define IMM ((uint64_t)(int64_t)i->imm)
 
 OP(op_syscall)
 {

@@ -11,6 +11,7 @@
 #include "arch/mips64/guest/exception.h"
 #include "arch/mips64/guest/isa.h"
 #include "arch/mips64/guest/mmu.h"
+#include "arch/mips64/guest/operands.h"
 
 HUSK_FEATURE(mips_octeon) = {
 	.name = "mips-octeon",
@@ -26,12 +27,6 @@ HUSK_FEATURE(mips_octeon) = {
 		D = (value);  \
 		return i + 1; \
 	}
-
-#define A         (c->gpr[i->a])
-#define B         (c->gpr[i->b])
-#define D         (c->gpr[i->d])
-#define IMM       ((uint64_t)(int64_t)i->imm)
-#define SEXT32(v) ((uint64_t)(int64_t)(int32_t)(uint32_t)(v))
 
 /* Arithmetic and logic */
 OP_SET(op_baddu, (A + B) & 0xff)
