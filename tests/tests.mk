@@ -19,7 +19,7 @@ $(addprefix check-,$(CHECKS)): check-%: $(O)/.packages-check
 	@$(CHECK) $*
 lint: check-lint
 bench: $(O)/.packages-check
-	@$(PYTHON) tests/bench/bench.py --out '$(O)/bench' --make '$(MAKE)' $(if $(N),--count '$(N)') $(GIVEN)
+	@$(PYTHON) tests/bench/bench.py --out '$(O)/bench' --make '$(MAKE)' $(if $(N),--count '$(N)') $(if $(T),--only '$(T)') $(GIVEN)
 
 # --- unit test programs, a goal for tests/check.py
 

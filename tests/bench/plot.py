@@ -3,7 +3,7 @@
 
 from xml.sax.saxutils import escape
 
-ROW, BAR, LEFT, WIDTH, RIGHT = 46, 14, 230, 420, 90
+ROW, BAR, LEFT, WIDTH, RIGHT = 40, 14, 300, 380, 110
 COLORS = {"qemu": "#9aa5b1", "husk": "#d9480f"}
 
 
