@@ -40,6 +40,7 @@ struct dbt {
 	uint64_t spill[IR_MAX_VARS];
 	struct jump jumps[JUMP_SETS][JUMP_SET_SIZE];
 	bool code_changed; /**< a store dropped a block */
+	struct mips_breakpoints breakpoints;
 	struct blocks blocks;
 	struct x86_runtime runtime;
 	struct x86_lowering *lowering;
@@ -221,7 +222,11 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 {
 	struct mips_cpu *c = &d->cpu;
 	struct blocks *b = &d->blocks;
-	struct mips_source source = { .cpu = c, .pc = key->pc, .page = page, .fixed_mapping = is_unmapped(key->pc) };
+	struct mips_source source = { .cpu = c,
+				      .pc = key->pc,
+				      .page = page,
+				      .fixed_mapping = is_unmapped(key->pc),
+				      .breakpoints = &d->breakpoints };
 	int32_t tlb = (int32_t)(offsetof(struct mips_cpu, stlbs) + (size_t)c->mode * sizeof(c->stlbs[0]));
 	struct x86_block made = {
 		.ir = d->ir,
@@ -300,6 +305,12 @@ static uint32_t block_at_pc(struct mips_cpu *c)
 
 /* --- running */
 
+static void stop_at_breakpoint(struct mips_cpu *c)
+{
+	set_place(c, &somewhere[1], c->pc);
+	mips_stop_for_debugger(c, &somewhere[1], DEBUG_BREAKPOINT, c->pc);
+}
+
 /* Runs blocks until one comes back for something that only the engine can do. */
 static void execute(struct mips_cpu *c)
 {
@@ -322,7 +333,9 @@ static void execute(struct mips_cpu *c)
 		if (why == X86_LEFT)
 			continue;
 		c->pc = d->blocks.exits[why & ~X86_STEP_FLAG].target;
-		if (why & X86_STEP_FLAG) {
+		if ((why & X86_STEP_FLAG) && mips_breakpoint_at(&d->breakpoints, c->pc)) {
+			stop_at_breakpoint(c);
+		} else if (why & X86_STEP_FLAG) {
 			d->counts.steps++;
 			dbt_step_insn(c);
 		} else if (d->blocks.exits[why].linkable && d->blocks.exits[why].next == EXIT_NONE) {
@@ -358,6 +371,17 @@ static enum engine_exit dbt_run(struct vcpu *v)
 static enum engine_exit dbt_step(struct vcpu *v)
 {
 	return run(mips_cpu(v), true);
+}
+
+/* What was translated before goes through the breakpoint, or stops at one that is gone. */
+static int dbt_set_breakpoint(struct vcpu *v, uint64_t gva, bool on)
+{
+	struct dbt *d = dbt(mips_cpu(v));
+	int err = mips_breakpoint_set(&d->breakpoints, gva, on);
+
+	if (err == 0)
+		flush_blocks(d);
+	return err;
 }
 
 static void dbt_flush(struct vcpu *v)
@@ -463,6 +487,7 @@ static const struct engine engine_dbt = {
 	.get_register = mips_get_register,
 	.set_register = mips_set_register,
 	.translate = dbt_translate,
+	.set_breakpoint = dbt_set_breakpoint,
 	.set_watchpoint = mips_set_watchpoint,
 	.print_state = dbt_print_state,
 	.nested_exceptions = dbt_nested,

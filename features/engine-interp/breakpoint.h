@@ -10,22 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "arch/mips64/guest/insn.h"
+#include "arch/mips64/guest/breakpoint.h"
 #include "features/engine-interp/page.h"
 
-#define INTERP_BREAKPOINTS 64u
-
-/** The breakpoints of a vCPU. Zero-initialised is none. */
-struct interp_breakpoints {
-	uint64_t gva[INTERP_BREAKPOINTS];
-	unsigned count;
-	bool ignore; /**< step() is at work */
-};
-
-/** Sets or removes one, and puts traps into the decoded pages. Returns 0, -ENOSPC or -ENOENT. */
-int interp_breakpoint_set(struct interp_breakpoints *b, struct page_cache *cache, uint64_t gva, bool on);
-
-/** True if there is one at gva. */
-bool interp_breakpoint_at(const struct interp_breakpoints *b, uint64_t gva);
+/** Sets or removes one, and puts traps into the decoded pages or takes them away. As engine.set_breakpoint. */
+int interp_breakpoint_set(struct mips_breakpoints *b, struct page_cache *cache, uint64_t gva, bool on);
 
 #endif

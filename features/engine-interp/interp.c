@@ -29,7 +29,8 @@
 struct interp {
 	struct mips_cpu cpu; /* first: the architecture's view */
 	struct page_cache pages;
-	struct interp_breakpoints breakpoints;
+	struct mips_breakpoints breakpoints;
+	bool stepping; /**< breakpoints are passed */
 };
 
 static struct interp *interp(struct mips_cpu *c)
@@ -154,7 +155,7 @@ const struct mips_insn *page_exec_trap(struct mips_cpu *c, const struct mips_ins
 	const struct mips_insn *next;
 
 	/* A delay slot is executed with its branch; a debugger puts the breakpoint there. */
-	if (c->delay == NULL && interp_breakpoint_at(&interp(c)->breakpoints, mips_pc(c, i))) {
+	if (c->delay == NULL && !interp(c)->stepping && mips_breakpoint_at(&interp(c)->breakpoints, mips_pc(c, i))) {
 		c->vcpu.instructions--; /* not executed, but counted as one that was */
 		return mips_stop_for_debugger(c, i, DEBUG_BREAKPOINT, mips_pc(c, i));
 	}
@@ -204,12 +205,12 @@ static enum engine_exit interp_run(struct vcpu *v)
 
 static enum engine_exit interp_step(struct vcpu *v)
 {
-	struct interp_breakpoints *b = &interp(mips_cpu(v))->breakpoints;
+	struct interp *engine = interp(mips_cpu(v));
 	enum engine_exit why;
 
-	b->ignore = true;
+	engine->stepping = true;
 	why = run(mips_cpu(v), 1);
-	b->ignore = false;
+	engine->stepping = false;
 	return why;
 }
 

@@ -252,7 +252,9 @@ void mips_translate_block(struct mips_source *source, struct ir_block *out)
 	while (!f.ended) {
 		uint32_t word = word_at(&f, f.pc);
 
-		if (mips_is_branch(source->cpu, word)) {
+		if (mips_breakpoint_at(source->breakpoints, f.pc)) {
+			step(&f);
+		} else if (mips_is_branch(source->cpu, word)) {
 			emit_branch(&f, word);
 		} else {
 			mips_emit_insn(&f, word);

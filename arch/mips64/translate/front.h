@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "arch/mips64/guest/breakpoint.h"
 #include "arch/mips64/guest/insn.h"
 #include "features/engine-dbt/ir.h"
 
@@ -18,12 +19,13 @@
 
 /** What a block is made from. */
 struct mips_source {
-	struct mips_cpu *cpu;    /**< for its model and mode; not changed */
-	uint64_t pc;             /**< where to start, word aligned */
-	const uint8_t *page;     /**< host address of the guest page that pc is in */
-	bool fixed_mapping;      /**< pc is in an unmapped segment: code of other pages may be linked to */
-	struct mips_insn *insns; /**< room for decoded instructions that helpers execute */
-	unsigned nr_insns;       /**< how many fit, at least MIPS_BLOCK_INSNS; set to how many were used */
+	struct mips_cpu *cpu; /**< for its model and mode; not changed */
+	uint64_t pc;          /**< where to start, word aligned */
+	const uint8_t *page;  /**< host address of the guest page that pc is in */
+	bool fixed_mapping;   /**< pc is in an unmapped segment: code of other pages may be linked to */
+	const struct mips_breakpoints *breakpoints; /**< before which the block ends with IR_STEP */
+	struct mips_insn *insns;                    /**< room for decoded instructions that helpers execute */
+	unsigned nr_insns; /**< how many fit, at least MIPS_BLOCK_INSNS; set to how many were used */
 };
 
 /** Offset in struct mips_cpu of a state variable. */
