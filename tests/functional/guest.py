@@ -77,10 +77,10 @@ def small_kernel(board, big_endian=False):
     return path
 
 
-def small_guest(board, big_endian=False, **values):
-    """Image for host `linux` with our own kernel; a report about silence comes after 5 s. Returns its folder."""
+def small_guest(board, big_endian=False, host="linux", **values):
+    """Image with our own kernel; a report about silence comes after 5 s. Returns its folder."""
     stays = "-stays" if values.get("DIAGNOSE_EXIT") is False else ""
-    return variant(f"guest-{board}-{'big' if big_endian else 'little'}{stays}", f"linux_{board}", IMAGE_CUSTOM=True,
+    return variant(f"guest-{host}-{board}-{'big' if big_endian else 'little'}{stays}", f"{host}_{board}", IMAGE_CUSTOM=True,
                    CUSTOM_KERNEL=str(small_kernel(board, big_endian)), GUEST_BIG_ENDIAN=big_endian,
                    DIAGNOSE_SILENCE_S=5, **values)  # fmt: skip
 
@@ -132,6 +132,15 @@ def qemu(*options, machine="q35", memory=512):
 # --- using them
 
 
+def new_terminal_settings():
+    """Settings of a terminal that nobody has used. That of a run may be raw by the time we could look."""
+    master, slave = os.openpty()
+    settings = termios.tcgetattr(slave)
+    os.close(slave)
+    os.close(master)
+    return settings
+
+
 class Guest:
     """A run of an image on a new terminal."""
 
@@ -141,7 +150,6 @@ class Guest:
         self.child = pexpect.spawn(self.command[0], self.command[1:], timeout=PATIENCE, encoding="utf-8",
                                    codec_errors="replace", env=environment)  # fmt: skip
         self.child.delaybeforesend = None
-        self.settings = termios.tcgetattr(self.child.child_fd)
         self.status = None  # exit status, once it ended
         self.restored = None  # True if the terminal was then as before
         self.result = None  # exit status of the last shell command
@@ -176,7 +184,7 @@ class Guest:
         """Waits until the run ends; returns what came before. `status` and `restored` are known then."""
         self.child.expect(pexpect.EOF)
         text = self.child.before
-        self.restored = termios.tcgetattr(self.child.child_fd) == self.settings
+        self.restored = termios.tcgetattr(self.child.child_fd) == new_terminal_settings()
         self.child.close()
         self.status = self.child.exitstatus
         return text

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from guest import Guest, in_mode, make_run, small_guest
+from guest import Guest, in_mode, run_script, small_guest
 
 QUIT = "\x01x"
 END = "---- end of report ----"
@@ -101,15 +101,19 @@ def test_crashed_guest_stays_to_be_looked_at(failing):
         assert guest.status == 0
 
 
-def test_status_by_make_run():
-    """`make run` ends with an error when the guest crashed."""
-    guest = Guest(*make_run(small_guest("virt")))
-    # The guest of this image waits for a key: it is no crash.
-    guest.see("key? ")
-    guest.type("x")
-    guest.see_line("FAILED key")
-    guest.end()
-    assert guest.status == 0
+@pytest.mark.parametrize("host", ["linux", "pc"])
+def test_status_on_both_hosts(host, tmp_path):
+    """What `make run` starts ends with status 3 for a crash and 0 for a power-off, through the emulator too."""
+    image = small_guest("virt", host=host) / "husk"
+    with Guest(*run_script(in_mode(image, "g", tmp_path), host)) as guest:
+        guest.match(r"husk: error: the guest waits with interrupts off .*; the run ends\r")
+        guest.end()
+        assert (guest.status, guest.restored) == (3, True)
+    with Guest(*run_script(image, host)) as guest:
+        guest.see("key? ")
+        guest.type("k")
+        assert "husk: guest powered off\r" in guest.end()
+        assert (guest.status, guest.restored) == (0, True)
 
 
 @pytest.mark.parametrize("board, line, count", [
