@@ -351,6 +351,30 @@ def test_terminal_gone(probe):
         assert process.wait(PATIENCE) == -signal.SIGHUP
 
 
+# Starts a command as make does: a terminal that is gone is its own affair. Says how the command ended, in a file.
+LEADER = """
+import signal, subprocess, sys
+signal.signal(signal.SIGHUP, getattr(signal, sys.argv[1], lambda *_: None))
+with subprocess.Popen(sys.argv[3:]) as job, open(sys.argv[2], "w") as file:
+    print(job.wait(), file=file)
+"""
+
+
+@pytest.mark.parametrize("disposition, ending", [("handled", -signal.SIGHUP), ("SIG_IGN", 0)])
+def test_terminal_gone_and_nobody_says_so(probe, tmp_path, disposition, ending):
+    """The terminal's end is noticed too if a parent keeps the signal to itself; nohup still works."""
+    master, slave = os.openpty()
+    path = tmp_path / "status"
+    with subprocess.Popen(["/usr/bin/python3", "-c", LEADER, disposition, path, probe, "echo", "stay"], stdin=slave,
+                          stdout=slave, stderr=slave, start_new_session=True,
+                          preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) as process:
+        os.close(slave)
+        assert os.read(master, 5)
+        os.close(master)
+        process.wait(PATIENCE)
+        assert int(path.read_text()) == ending
+
+
 # --- faults
 
 

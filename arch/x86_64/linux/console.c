@@ -136,7 +136,11 @@ size_t plat_console_read(void *buf, size_t size)
 		got = linux_call3_retry(__NR_read, STDIN, (long)buf, (long)size);
 	/* The other thread watches again even if there is more to read: it will see it at once. */
 	give_turn(got > 0 || got == -LINUX_EAGAIN ? TURN_WATCH : TURN_ENDED);
-	return got > 0 ? (size_t)got : 0;
+	if (got > 0)
+		return (size_t)got;
+	if (got != -LINUX_EAGAIN && terminal_is_raw())
+		host_signals_hang_up();
+	return 0;
 }
 
 bool plat_console_eof(void)

@@ -112,6 +112,12 @@ long host_signal_stack(void);
 /** Has the thread that handles terminal changes look at the terminal again. Safe from any thread. */
 void host_signals_nudge(void);
 
+/**
+ * Does what a SIGHUP does, unless it is ignored: the terminal is gone, of which the kernel tells only the leader of its
+ * session, and that may be a program that keeps it to itself, such as make.
+ */
+void host_signals_hang_up(void);
+
 /* fault.c */
 
 /** Signal handler for faults of the hypervisor: reports and ends the run. */

@@ -164,3 +164,8 @@ void host_signals_nudge(void)
 {
 	linux_call3(__NR_kill, linux_call3(__NR_getpid, 0, 0, 0), SIGCONT, 0);
 }
+
+void host_signals_hang_up(void)
+{
+	linux_call3(__NR_kill, linux_call3(__NR_getpid, 0, 0, 0), SIGHUP, 0);
+}

@@ -106,6 +106,11 @@ bool terminal_wants_enter(void)
 	return is_terminal && !__atomic_load_n(&is_raw, __ATOMIC_RELAXED) && in_foreground();
 }
 
+bool terminal_is_raw(void)
+{
+	return __atomic_load_n(&is_raw, __ATOMIC_RELAXED);
+}
+
 /* The terminal is asked each time: whoever has it in the foreground changes it, and not only we make it raw. */
 bool terminal_needs_return(void)
 {

@@ -27,6 +27,9 @@ bool terminal_readable(void);
 /** True if terminal_enter() has something to do. Safe from any thread. */
 bool terminal_wants_enter(void);
 
+/** True while the terminal is in raw mode, by which only a terminal that is gone ends the input. */
+bool terminal_is_raw(void);
+
 /** True if standard error is a terminal that takes \n as a line feed only, as one in raw mode does. */
 bool terminal_needs_return(void);
 
