@@ -105,9 +105,12 @@ void blocks_link(struct blocks *b, uint32_t exit, uint32_t block)
 {
 	struct block_exit *e = &b->exits[exit];
 
+	if (e->linked)
+		return;
 	set_jump(b, e, b->blocks[block].code);
 	e->next = b->blocks[block].incoming;
 	b->blocks[block].incoming = exit;
+	e->linked = true;
 	b->counts.links++;
 }
 
@@ -119,6 +122,7 @@ static void unlink_incoming(struct blocks *b, struct block *self)
 		next = b->exits[n].next;
 		set_jump(b, &b->exits[n], b->exits[n].unlinked);
 		b->exits[n].next = EXIT_NONE;
+		b->exits[n].linked = false;
 		b->counts.unlinks++;
 	}
 	self->incoming = EXIT_NONE;

@@ -42,6 +42,7 @@ struct block_exit {
 	uint64_t target;       /**< guest address */
 	uint32_t next;         /**< next exit linked to the same block */
 	bool linkable;
+	bool linked; /**< it jumps to a block and stands in that block's list */
 };
 
 /** Counters for people. */
