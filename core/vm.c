@@ -170,7 +170,8 @@ static void handle_attention(struct vcpu *v)
 {
 	uint32_t pending = vcpu_take_attention(v);
 
-	if (pending & ATTN_TIMER)
+	/* A debugger that lets the guest go on raises it again. */
+	if ((pending & ATTN_TIMER) && !v->vm->stopped)
 		timer_run_due(v);
 	if (pending & ATTN_CONSOLE)
 		console_poll(&v->vm->console);

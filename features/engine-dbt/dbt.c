@@ -489,6 +489,7 @@ static const struct engine engine_dbt = {
 	.translate = dbt_translate,
 	.set_breakpoint = dbt_set_breakpoint,
 	.set_watchpoint = mips_set_watchpoint,
+	.hold_time = mips_hold_time,
 	.print_state = dbt_print_state,
 	.nested_exceptions = dbt_nested,
 	.seen_user_mode = dbt_seen_user_mode,

@@ -294,6 +294,7 @@ static const struct engine engine_interp = {
 	.translate = interp_translate,
 	.set_breakpoint = interp_set_breakpoint,
 	.set_watchpoint = mips_set_watchpoint,
+	.hold_time = mips_hold_time,
 	.print_state = interp_print_state,
 	.nested_exceptions = interp_nested,
 	.seen_user_mode = interp_seen_user_mode,

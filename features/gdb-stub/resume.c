@@ -4,8 +4,22 @@
 
 #include "features/gdb-stub/server.h"
 
+static void hold_time(struct gdb *g, bool hold)
+{
+	for (unsigned i = 0; i < g->vm->nr_vcpus; i++) {
+		struct vcpu *v = g->vm->vcpus[i];
+
+		if (g->vm->engine->hold_time != NULL)
+			g->vm->engine->hold_time(v, hold);
+		/* Timers that came meanwhile have waited. */
+		if (!hold)
+			plat_kick(&v->attention, ATTN_TIMER);
+	}
+}
+
 void gdb_go(struct gdb *g, bool step)
 {
+	hold_time(g, false);
 	g->stopped = g->vm->stopped = false;
 	g->resuming = true;
 	g->step = step;
@@ -16,6 +30,8 @@ static bool halt(struct gdb *g, enum gdb_signal signal)
 {
 	if (g->stopped)
 		return false;
+	hold_time(g, true);
+	console_flush(&g->vm->console);
 	g->stopped = g->vm->stopped = true;
 	g->step = g->resuming = g->at_watchpoint = false;
 	g->signal = signal;

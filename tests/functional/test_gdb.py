@@ -4,27 +4,31 @@
 import os
 import re
 import socket
+import time
 
 import pexpect
 import pytest
 
 from guest import variant
 
+PAUSE = 4  # seconds that a guest is stopped
 PATIENCE = 120  # seconds that nothing may take; no test depends on how long things really take
 GDB_PROMPT = "(gdb) "
 SHELL_PROMPT = "~ # "
 CTRL_C = "\x03"
-CONFIGS = {
-    "linux": ("linux_octeon", {}),
-    "pc": ("pc_octeon", {}),
+DBT = {"ENGINE_DBT": "y", "ENGINE_INTERP": "n"}
+IMAGES = {
+    "linux_gdb": ("linux", "linux_octeon", {}),
+    "linux_gdb_dbt": ("linux", "linux_octeon", DBT),
+    "pc_gdb": ("pc", "pc_octeon", DBT),
 }
 
 
-@pytest.fixture(scope="module", params=CONFIGS, name="host")
+@pytest.fixture(scope="module", params=IMAGES, name="host")
 def build_host(request):
     """Name of a host, and the folder of an image for it with the stub."""
-    base, values = CONFIGS[request.param]
-    return request.param, variant(f"{base}_gdb", base, GDB_STUB="y", **values)
+    host, base, values = IMAGES[request.param]
+    return host, variant(request.param, base, GDB_STUB="y", **values)
 
 
 class Guest:
@@ -61,6 +65,11 @@ class Guest:
         self.console.send(command + "\r")
         self.console.expect_exact(SHELL_PROMPT)
         return self.console.before.replace("\r", "")
+
+
+def uptime(guest):
+    """Seconds that the guest believes to run."""
+    return float(re.search(r"(\d+\.\d+) \d", guest.shell("cat /proc/uptime"))[1])
 
 
 class Gdb:
@@ -171,10 +180,12 @@ def test_attach_to_a_running_guest(host):
             gdb.child.sendline("continue")
             gdb.child.expect_exact("Continuing.")
             assert "hello" in guest.shell("echo hello")
+            start, before = time.monotonic(), uptime(guest)
             gdb.child.send(CTRL_C)
             gdb.child.expect_exact("SIGINT")
             gdb.child.expect_exact(GDB_PROMPT)
             gdb.do("break vfs_read")
+            time.sleep(PAUSE)
             gdb.child.sendline("continue")
             guest.console.send("cat /proc/version\r")
             gdb.child.expect(r"Breakpoint 1, 0x\w+ in vfs_read")
@@ -182,6 +193,8 @@ def test_attach_to_a_running_guest(host):
             assert "detached" in gdb.do("detach")
         guest.console.expect_exact("Linux version")
         guest.console.expect_exact(SHELL_PROMPT)
+        # The guest's time stood still with it.
+        assert uptime(guest) - before < time.monotonic() - start - PAUSE + 1
         with debug(guest, out) as gdb:
             gdb.do("monitor quit")
             gdb.child.sendline("continue")

@@ -26,6 +26,7 @@ static void run(uint8_t mode)
 {
 	if ((mode & MODE_EVENT) != 0)
 		fixture_event = DEBUG_WATCHPOINT;
+	fixture_vm.vcpus[0]->attention = 0;
 	gdb_run(&fixture_gdb, fixture_vm.vcpus[0]);
 	if (fixture_gdb.stopped != fixture_vm.stopped || fixture_gdb.nr_points > GDB_MAX_POINTS)
 		abort();

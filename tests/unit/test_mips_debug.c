@@ -276,6 +276,26 @@ static void test_interrupts_are_held(void **state)
 	assert_int_equal(f->cpu->gpr[2], 1);
 }
 
+/* Count stands still while a debugger looks around, and no deadline passes. */
+static void test_time_is_held(void **state)
+{
+	const struct engine *e = f->vm.engine;
+	uint32_t count;
+
+	(void)state;
+	fake_advance(1000000);
+	RUN(f, 3, MFC0(2, 9, 0), ADDIU(2, 2, 1000), MTC0(2, 11, 0));
+	count = mips_count(f->cpu);
+	e->hold_time(f->vcpu, true);
+	fake_advance(60000000000);
+	e->hold_time(f->vcpu, false);
+	assert_int_equal(mips_count(f->cpu), count);
+	assert_false((f->cpu->cp0.cause & CAUSE_TI) != 0);
+	fake_advance(1000000);
+	assert_true(mips_count(f->cpu) - count >= 1000);
+	assert_true((f->cpu->cp0.cause & CAUSE_TI) != 0);
+}
+
 static void test_float_registers(void **state)
 {
 	const struct engine *e = f->vm.engine;
@@ -311,6 +331,7 @@ int main(void)
 		TEST(test_watchpoint_in_a_delay_slot),
 		TEST(test_other_pages_stay_fast),
 		TEST(test_interrupts_are_held),
+		TEST(test_time_is_held),
 		TEST(test_float_registers),
 	};
 

@@ -27,6 +27,17 @@ uint32_t mips_count(struct mips_cpu *c)
 	return (c->cp0.cause & CAUSE_DC) ? c->stopped_count : (uint32_t)counter_read(c);
 }
 
+void mips_hold_time(struct vcpu *v, bool hold)
+{
+	struct mips_cpu *c = mips_cpu(v);
+
+	if (hold)
+		c->held_count = counter_read(c);
+	else if (c->time_held)
+		v->vm->timer->write(&c->counter, c->held_count);
+	c->time_held = hold;
+}
+
 uint64_t mips_cvmcount(struct mips_cpu *c)
 {
 	return counter_read(c) + c->cp0.cvmcount_offset;

@@ -136,6 +136,9 @@ uint64_t mips_entrylo_mask(const struct mips_cpu *c);
 /** Count (9.0), 32 bits. */
 uint32_t mips_count(struct mips_cpu *c);
 
+/** Makes Count and CvmCount stand still, and go on where they stood. For engine.hold_time. */
+void mips_hold_time(struct vcpu *v, bool hold);
+
 /** CvmCount (9.6), 64 bits. */
 uint64_t mips_cvmcount(struct mips_cpu *c);
 

@@ -172,6 +172,8 @@ struct mips_cpu {
 	struct guest_counter counter; /**< Count/Compare */
 	uint32_t compare;
 	uint32_t stopped_count;       /**< Count while Cause.DC is set */
+	uint64_t held_count;          /**< of the counter, while time_held */
+	bool time_held;               /**< a debugger holds the guest */
 	uint64_t unknown_cp0;         /**< accesses to CP0 registers that the model lacks */
 	bool watch_data, watch_fetch; /**< some WatchLo has R or W, or I, set */
 	struct mips_watchpoint watchpoints[MIPS_WATCHPOINTS];

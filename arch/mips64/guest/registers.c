@@ -43,7 +43,7 @@ uint64_t mips_get_register(struct vcpu *v, unsigned n)
 	case EPC: return c->cp0.epc;
 	case BADVADDR: return c->cp0.badvaddr;
 	case ENTRYHI: return c->cp0.entryhi;
-	case COUNT: return mips_count(c);
+	case COUNT: return c->time_held ? (uint32_t)c->held_count : mips_count(c);
 	case FCSR: return c->fpu.fcsr;
 	case FIR: return c->model->fir;
 	default: return 0;

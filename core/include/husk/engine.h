@@ -65,6 +65,11 @@ struct engine {
 	 * kind in `access` (enum debug_access) that touches [gva, gva + size). Returns as set_breakpoint(), or -EINVAL for no range. NULL: cannot.
 	 */
 	int (*set_watchpoint)(struct vcpu *v, uint64_t gva, uint64_t size, unsigned access, bool on);
+	/**
+	 * Makes guest time stand still (and go on) while a debugger holds the guest, so that it finds no deadline missed.
+	 * NULL: it goes on all the time.
+	 */
+	void (*hold_time)(struct vcpu *v, bool hold);
 	/** Prints system state (CP0, TLB, last exceptions) with log_text(). */
 	void (*print_state)(struct vcpu *v);
 	/** Exceptions taken with no return from exception in between; grows without end in an exception loop. */

@@ -46,7 +46,7 @@ struct vm {
 	/** Runs a vCPU for the run loop: engine->run, unless a debugger in the image stands in between. */
 	enum engine_exit (*run)(struct vcpu *v);
 	void *run_ctx; /**< the debugger's own state, for run() */
-	bool stopped;  /**< a debugger holds the guest, which is why nothing happens */
+	bool stopped;  /**< a debugger holds the guest, which is why nothing happens; timers wait, too */
 	/**
 	 * All vCPUs wait and nothing can wake them. Set by a tool that wants to judge it; it calls
 	 * vm_request(), or leaves the guest halted for its user to look around: called again whenever a timer or
