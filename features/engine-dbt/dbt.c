@@ -338,7 +338,7 @@ static void execute(struct mips_cpu *c)
 		} else if (why & X86_STEP_FLAG) {
 			d->counts.steps++;
 			dbt_step_insn(c);
-		} else if (d->blocks.exits[why].linkable && d->blocks.exits[why].next == EXIT_NONE) {
+		} else if (d->blocks.exits[why].linkable && !d->blocks.exits[why].linked) {
 			link = why;
 		}
 	} while (vcpu_attention(&c->vcpu) == 0 && !c->waiting);
