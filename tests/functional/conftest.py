@@ -3,10 +3,14 @@
 
 import fcntl
 import os
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
+
+# Under nohup hang-ups are ignored, and what the tests start would inherit that.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 TREE = Path(__file__).resolve().parents[2]
 OUT = Path(os.environ.get("HUSK_OUT", TREE / "build/check")).resolve()
