@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-# Under nohup hang-ups are ignored, and what the tests start would inherit that.
+# In the background of a script and under nohup these are ignored, and what the tests start would inherit that.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 TREE = Path(__file__).resolve().parents[2]
 OUT = Path(os.environ.get("HUSK_OUT", TREE / "build/check")).resolve()
