@@ -34,7 +34,7 @@
 #include "arch/mips64/guest/registers.h"
 #include "tests/unit/fake_platform.h"
 
-#define STEPS      120u /**< instructions of one input, at most, */
+#define STEPS      200u /**< instructions of one input, at most, */
 #define LAST_STEPS 16u  /**< and these after all of it has happened */
 
 /* RAM: vectors and kseg0 memory, the boot vectors, and some above 4 GiB. */
@@ -50,12 +50,14 @@
 #define DIRECTORY_GPA 0x6000u
 #define TABLE_GPA     0x7000u
 
-#define CODE_GPA 0x1fe0u /**< near the end of its page */
-#define CODE     (0xffffffff80000000ull | CODE_GPA)
+#define KSEG0      0xffffffff80000000ull
+#define ACCESS_GPA 0x400u  /**< in the page of the vectors, which is decoded anyway */
+#define CODE_GPA   0x1fe0u /**< near the end of its page */
+#define CODE       (KSEG0 | CODE_GPA)
 
 /* Bits of the first byte of an input; its low four are the CPU's features. */
 #define MODE_BIG  0x10u
-#define MODE_RUN  0x20u
+#define MODE_RUN  0xa0u /**< both bits */
 #define MODE_WALK 0x40u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -74,6 +76,7 @@ struct guest {
 struct input {
 	const uint8_t *data;
 	size_t left;
+	uint64_t favourite; /**< one of the anchors, chosen half the time */
 };
 
 /** Instructions executed: the time of the guests. */
@@ -253,6 +256,18 @@ static void put(struct guest *g, uint64_t *gpa, uint32_t word)
 		*gpa += sizeof(word);
 }
 
+/** Instructions without effect that tell each word of RAM from the others: addiu $0, $0, n. */
+static void fill(struct guest *g, const struct ram_region *r)
+{
+	for (uint64_t n = 0; n < r->size / 4; n++) {
+		uint32_t word = 0x24000000 | (uint32_t)((r->gpa / 4 + n) & 0xffff);
+
+		if (g->model.big_endian)
+			word = __builtin_bswap32(word);
+		memcpy(r->hva + 4 * n, &word, sizeof(word));
+	}
+}
+
 /** Exception handlers that go on behind the instruction at fault. */
 static void put_handlers(struct guest *g, uint64_t base)
 {
@@ -293,16 +308,16 @@ static void put_page_tables(struct guest *g)
 	p->pwctl = 1u << 31 | 1u << 26; /* PWEn, XU */
 }
 
-/* Not memory_zero(): the marks of decoded code go with the flush. */
+/* RAM is written without an announcement: the marks of decoded code go with the flush. */
 static void reset(struct guest *g, uint8_t mode)
 {
 	struct mips_cpu *c = g->cpu;
 
-	for (unsigned n = 0; n < g->vm.memory.nr_ram; n++)
-		memset(g->vm.memory.ram[n].hva, 0, g->vm.memory.ram[n].size);
 	memset(g->registers, 0, sizeof(g->registers));
 	g->model.features = mode & 0xf;
 	g->model.big_endian = (mode & MODE_BIG) != 0;
+	for (unsigned n = 0; n < g->vm.memory.nr_ram; n++)
+		fill(g, &g->vm.memory.ram[n]);
 	c->walker = (mode & MODE_WALK) != 0 ? g->walker : NULL;
 	mips_reset(c, &g->model);
 	g->vm.engine->flush(&c->vcpu);
@@ -342,10 +357,13 @@ static uint64_t take(struct input *in, unsigned bytes)
 static uint64_t take_value(struct input *in)
 {
 	uint8_t how = take8(in);
+	int64_t distance;
 
 	if (how >= 0xf0)
 		return take(in, 8);
-	return anchors[how % ANCHORS] + (uint64_t)(int64_t)(int8_t)take8(in);
+	distance = (int8_t)take8(in);
+	return (how >= 0x80 ? in->favourite : anchors[how % ANCHORS]) +
+	       (uint64_t)(distance < 64 ? distance & ~7 : distance);
 }
 
 /** Kinds of instructions: the bits that are given and those that the input sets. */
@@ -389,12 +407,24 @@ static const uint64_t places[] = {
 };
 #define PLACES (sizeof(places) / sizeof(places[0]))
 
-static void put_instruction(struct guest *g, uint64_t *gpa, struct input *in)
+static uint32_t take_instruction(struct input *in)
 {
 	unsigned kind = take8(in) % KINDS;
 	uint32_t operand = (uint32_t)take(in, 4);
 
-	put(g, gpa, kinds[kind].bits | (operand & kinds[kind].free));
+	return kinds[kind].bits | (operand & kinds[kind].free);
+}
+
+/** Makes a load, or a store of an instruction where code is, the next thing that the guest does. */
+static void prepare_access(struct guest *g, struct input *in)
+{
+	uint64_t gpa = ACCESS_GPA;
+	uint8_t how = take8(in);
+
+	put(g, &gpa, (how & 1) != 0 ? 0xac820000 : 0x8c820000); /* sw, lw $2, 0($4) */
+	g->cpu->gpr[4] = (how & 2) != 0 ? KSEG0 | places[how / 4 % PLACES] : take_value(in);
+	g->cpu->gpr[2] = take_instruction(in);
+	g->cpu->pc = KSEG0 | ACCESS_GPA;
 }
 
 /** EntryLo of one of the first pages, or of one that is no RAM; `inhibit` is RI and XI. */
@@ -408,7 +438,7 @@ static void write_tlb(struct mips_cpu *c, struct input *in)
 	uint8_t flags = take8(in);
 
 	mips_cp0_write(c, 5, 0, ((1ull << 2 * (flags % 8)) - 1) << 13);
-	mips_cp0_write(c, 10, 0, take_value(in));
+	mips_cp0_write(c, 10, 0, (take_value(in) & ~ENTRYHI_ASID) | (flags & 1)); /* few, so that they come again */
 	mips_cp0_write(c, 2, 0, take_entrylo(in, flags >> 6));
 	mips_cp0_write(c, 3, 0, take_entrylo(in, flags >> 6));
 	mips_cp0_write(c, 0, 0, flags >> 3 & 7);
@@ -426,21 +456,38 @@ static void write_cp0(struct mips_cpu *c, struct input *in)
 		mips_cp0_write(c, reg % 32, sel % 8, value);
 }
 
+/** What can happen next, by the low four bits of a byte; the others write an instruction. */
+enum event {
+	DO_PLACE, /**< goes on writing code elsewhere */
+	DO_CP0,   /**< writes a CP0 register */
+	DO_TLB,   /**< writes a TLB entry */
+	DO_TLB_TOO,
+	DO_REGISTER, /**< sets a register as a debugger does */
+	DO_FPR,
+	DO_FCSR,
+	DO_IRQ,      /**< drives an interrupt line */
+	DO_VISIT,    /**< jumps to where code may be and runs a little */
+	DO_ACCESS,   /**< has the guest load or store a word */
+	DO_RUN = 15, /**< runs some instructions */
+};
+
 /** Does the next thing of the input to a guest; *gpa is where code goes. */
 static void apply(struct guest *g, struct input *in, uint64_t *gpa)
 {
 	uint8_t what = take8(in);
 
 	switch (what % 16) {
-	case 0: *gpa = places[take8(in) % PLACES]; break;
-	case 1: write_cp0(g->cpu, in); break;
-	case 2:
-	case 3: write_tlb(g->cpu, in); break;
-	case 4: mips_set_register(&g->cpu->vcpu, take8(in) % MIPS_NR_REGISTERS, take_value(in)); break;
-	case 5: g->cpu->fpu.fpr[take8(in) % 32] = take_value(in); break;
-	case 6: g->cpu->fpu.fcsr = (uint32_t)take(in, 4) & 0x0183ffff; break;
-	case 7: mips_irq_input(g->cpu, 2 + what / 16 % 6, what >= 0x80); break;
-	default: put_instruction(g, gpa, in); break;
+	case DO_PLACE: *gpa = places[take8(in) % PLACES]; break;
+	case DO_CP0: write_cp0(g->cpu, in); break;
+	case DO_TLB:
+	case DO_TLB_TOO: write_tlb(g->cpu, in); break;
+	case DO_REGISTER: mips_set_register(&g->cpu->vcpu, take8(in) % MIPS_NR_REGISTERS, take_value(in)); break;
+	case DO_FPR: g->cpu->fpu.fpr[take8(in) % 32] = take_value(in); break;
+	case DO_FCSR: g->cpu->fpu.fcsr = (uint32_t)take(in, 4) & 0x0183ffff; break;
+	case DO_IRQ: mips_irq_input(g->cpu, 2 + what / 16 % 6, what >= 0x80); break;
+	case DO_VISIT: g->cpu->pc = KSEG0 | places[what / 16 % PLACES]; break;
+	case DO_ACCESS: prepare_access(g, in); break;
+	default: put(g, gpa, take_instruction(in)); break;
 	}
 }
 
@@ -582,23 +629,44 @@ static unsigned run(struct guest *cached, struct guest *fresh, unsigned count)
 	return fresh != NULL ? count : 8 * count;
 }
 
+/** Has both execute the access they are at, and goes on at pc if it did not fault. */
+static unsigned run_access(struct guest *cached, struct guest *fresh, uint64_t pc)
+{
+	unsigned steps = run(cached, fresh, 1);
+
+	if (cached->cpu->pc == (KSEG0 | (ACCESS_GPA + 4))) {
+		cached->cpu->pc = pc;
+		if (fresh != NULL)
+			fresh->cpu->pc = pc;
+	}
+	return steps;
+}
+
 /** Both guests in turn do what the input says; `fresh` is NULL if there is only one. */
 static void play(struct guest *cached, struct guest *fresh, struct input *in)
 {
 	uint64_t gpa = CODE_GPA;
 	unsigned steps = 0;
+	uint64_t pc;
+	uint8_t what;
 
 	while (in->left != 0 && steps < STEPS) {
 		struct input again = *in;
 		uint64_t same_gpa = gpa;
 
-		if (in->data[0] % 16 == 15) {
+		what = in->data[0] % 16;
+		if (what == DO_RUN) {
 			steps += run(cached, fresh, take8(in) / 16 + 1);
 			continue;
 		}
+		pc = cached->cpu->pc;
 		apply(cached, in, &gpa);
 		if (fresh != NULL)
 			apply(fresh, &again, &same_gpa);
+		if (what == DO_ACCESS)
+			steps += run_access(cached, fresh, pc);
+		else if (what == DO_VISIT)
+			steps += run(cached, fresh, 3);
 	}
 	run(cached, fresh, LAST_STEPS);
 }
@@ -606,14 +674,15 @@ static void play(struct guest *cached, struct guest *fresh, struct input *in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct guest cached, fresh;
-	struct input in = { data, size };
+	struct input in = { .data = data, .left = size };
 	uint8_t mode = take8(&in);
-	bool alone = (mode & MODE_RUN) != 0;
+	bool alone = (mode & MODE_RUN) == MODE_RUN;
 
 	if (cached.cpu == NULL) {
 		make(&cached);
 		make(&fresh);
 	}
+	in.favourite = anchors[take8(&in) % ANCHORS];
 	now = 0;
 	reset(&cached, mode);
 	reset(&fresh, mode);

@@ -20,7 +20,7 @@ command -v clang >/dev/null || {
 
 # A small cache, so that it overflows.
 mkdir -p "$out/gen/config"
-echo "#define CONFIG_INTERP_PAGES 4" >"$out/gen/config/INTERP_PAGES.h"
+echo "#define CONFIG_INTERP_PAGES 2" >"$out/gen/config/INTERP_PAGES.h"
 
 if [ $# -eq 0 ]; then
 	for file in tests/fuzz/fuzz_*.c; do
@@ -29,15 +29,26 @@ if [ $# -eq 0 ]; then
 	done
 fi
 
+# Each line of tests/fuzz/seeds_NAME is an input to begin with: its name, and its bytes as printf writes them.
+write_seeds() {
+	mkdir -p "$out/seeds_$1"
+	[ -f "tests/fuzz/seeds_$1" ] || return 0
+	grep -v '^#' "tests/fuzz/seeds_$1" | while read -r seed bytes; do
+		# shellcheck disable=SC2059 # the bytes are a format
+		printf "$bytes" >"$out/seeds_$1/$seed"
+	done
+}
+
 for name in "$@"; do
 	file=tests/fuzz/fuzz_$name.c
 	sources=$(sed -n 's,^.*/\* sources: \(.*\)\*/.*$,\1,p' "$file")
 	mkdir -p "$out/$name"
+	write_seeds "$name"
 	# shellcheck disable=SC2086 # a list of sources
 	clang -std=gnu11 -O1 -g -Wall -Wextra -Werror -Icore/include -I. -I"$out/gen" \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 		"$file" $sources -o "$out/fuzz_$name"
 	echo "fuzz_$name: $runs runs"
 	"$out/fuzz_$name" -runs="$runs" -max_len=1200 -len_control=0 -timeout=10 -print_final_stats=1 \
-		-artifact_prefix="$out/crash-$name-" "$out/$name"
+		-artifact_prefix="$out/crash-$name-" "$out/$name" "$out/seeds_$name"
 done
