@@ -126,15 +126,6 @@ struct ir_block {
 	unsigned nr_insns;    /**< guest instructions */
 };
 
-/** Name of an operation. */
-const char *ir_name(enum ir_opcode op);
-
-/** True if control may leave at the operation other than to an exit: a fault, or a helper. */
-static inline bool ir_may_fault(const struct ir_op *o)
-{
-	return o->op == IR_LOAD || o->op == IR_STORE || o->op == IR_EXEC;
-}
-
 /** True if the operation is the end of a block or a side exit. */
 static inline bool ir_leaves(const struct ir_op *o)
 {
