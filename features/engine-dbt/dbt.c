@@ -36,7 +36,8 @@ struct jump {
 /** A vCPU of this engine. */
 struct dbt {
 	struct mips_cpu cpu; /* first: the architecture's view */
-	uint64_t fetch_key;  /**< XORed to addresses in the jump cache: ASID and mode */
+	_Alignas(16) uint64_t addends[256][2];/**< addends for the count of instructions */
+	_Alignas(16) struct x86_fp_masks fp_masks;
 	uint64_t spill[IR_MAX_VARS];
 	struct jump jumps[JUMP_SETS][JUMP_SET_SIZE];
 	bool code_changed; /**< a store dropped a block */
@@ -78,12 +79,6 @@ static void fetch_changed(struct mips_cpu *c, uint64_t va)
 	forget_jumps(dbt(c), va);
 }
 
-/* Addresses have at most 56 meaningful bits besides their sign: ASID and mode fit on top. */
-static uint64_t fetch_key(const struct mips_cpu *c)
-{
-	return c->asid_key << 50 ^ (uint64_t)c->mode << 50;
-}
-
 /* --- helpers of translated code */
 
 static const struct mips_insn somewhere[2];
@@ -106,17 +101,31 @@ static uint64_t extend(uint64_t v, uint64_t kind)
 	}
 }
 
+/* How a helper leaves that took an exception: to where it went, unless somebody waits for the engine. */
+static uint64_t leave(struct mips_cpu *c, uint64_t done)
+{
+	bool out = c->waiting || vcpu_attention(&c->vcpu) != 0 || c->watch_fetch || mips_interrupt_pending(c) ||
+		   (c->cp0.cause & CAUSE_WP) != 0;
+
+	return X86_LEAVE | done | (out ? X86_OUT : 0);
+}
+
 static struct x86_result helper_load(void *cpu, uint64_t va, uint64_t where, uint64_t kind)
 {
 	struct mips_cpu *c = cpu;
+	unsigned size = (unsigned)kind & 15;
 	uint64_t value = 0;
 	bool ok;
 
 	dbt(c)->counts.helper_loads++;
 	set_place(c, &somewhere[1], where);
-	ok = mips_load_slow(c, &somewhere[1], va, (unsigned)kind & 15, &value);
+	if (kind & X86_ALIGNED)
+		ok = mips_load_aligned(c, &somewhere[1], va, size, &value);
+	else
+		ok = mips_load_slow(c, &somewhere[1], va, size, &value);
 	c->delay = NULL;
-	return (struct x86_result){ .value = extend(value, kind), .leave = !ok };
+	return (struct x86_result){ .value = extend(value, kind & ~(uint64_t)X86_ALIGNED),
+				    .leave = ok ? 0 : leave(c, 0) };
 }
 
 /* A store that changed translated code ends the block, which may be made of that code. */
@@ -125,7 +134,7 @@ static uint64_t leave_if_changed(struct mips_cpu *c, uint64_t where)
 	if (!dbt(c)->code_changed || (where & X86_IN_SLOT) != 0)
 		return 0;
 	c->pc = where + 4;
-	return 1;
+	return leave(c, X86_DONE);
 }
 
 static uint64_t helper_store(void *cpu, uint64_t va, uint64_t where, uint64_t value, uint64_t size)
@@ -138,20 +147,44 @@ static uint64_t helper_store(void *cpu, uint64_t va, uint64_t where, uint64_t va
 	set_place(c, &somewhere[1], where);
 	ok = mips_store_slow(c, &somewhere[1], va, (unsigned)size, value);
 	c->delay = NULL;
-	return ok ? leave_if_changed(c, where) : 1;
+	return ok ? leave_if_changed(c, where) : leave(c, 0);
 }
 
 static uint64_t helper_exec(void *cpu, const void *insn, uint64_t where)
 {
 	struct mips_cpu *c = cpu;
 	const struct mips_insn *i = insn, *next;
+	uint64_t exceptions = c->exceptions;
+	uint32_t mode = c->code_mode;
 
 	dbt(c)->counts.execs++;
 	dbt(c)->code_changed = false;
 	set_place(c, i, where);
 	next = i->exec(c, i);
 	c->delay = NULL;
-	return next != NULL ? leave_if_changed(c, where) : 1;
+	if (next != NULL && mode == c->code_mode)
+		return leave_if_changed(c, where);
+	if (next != NULL)
+		c->pc = where + 4; /* the front end lets nothing stand in a delay slot that changes the mode */
+	else if (c->exceptions != exceptions)
+		return leave(c, 0);
+	/* It may have asked for a look at what was let through: if there is nothing, the block goes on. */
+	if (mode == c->code_mode && c->pc == where + 4 && leave(c, 0) == X86_LEAVE)
+		return leave_if_changed(c, where);
+	return leave(c, X86_DONE);
+}
+
+/* The interpreter's functions keep FCSR exact, and leave anything in MXCSR's flags. */
+static uint64_t helper_exec_fp(void *cpu, const void *insn, uint64_t where)
+{
+	struct mips_cpu *c = cpu;
+	uint64_t result;
+
+	if (c->fpu.settle != NULL)
+		c->fpu.settle(c);
+	result = helper_exec(cpu, insn, where);
+	x86_clear_fp_flags();
+	return result;
 }
 
 /* Execution functions that jump (ERET) leave translated code. */
@@ -199,11 +232,6 @@ static bool is_unmapped(uint64_t va)
 	return va >> 62 == 2 || (va >= 0xffffffff80000000ull && va < 0xffffffffc0000000ull);
 }
 
-static uint32_t block_mode(const struct mips_cpu *c)
-{
-	return (uint32_t)c->mode | (mips_64bit_operations(c) ? 0 : 4);
-}
-
 static void add_exits(struct dbt *d, const struct x86_block *made)
 {
 	struct blocks *b = &d->blocks;
@@ -232,7 +260,9 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 		.ir = d->ir,
 		.tlb_read = tlb + (int32_t)offsetof(struct mips_stlb, read),
 		.tlb_write = tlb + (int32_t)offsetof(struct mips_stlb, write),
+		.has_tag_key = true,
 		.big_endian = c->big_endian,
+		.loops = true,
 	};
 	struct x86_asm a;
 	struct block block;
@@ -283,7 +313,7 @@ static bool fetch_address(struct mips_cpu *c, uint64_t *gpa)
 static uint32_t block_at_pc(struct mips_cpu *c)
 {
 	struct dbt *d = dbt(c);
-	struct block_key key = { .pc = c->pc, .mode = block_mode(c) };
+	struct block_key key = { .pc = c->pc, .mode = c->code_mode };
 	const uint8_t *page;
 	uint32_t n;
 
@@ -299,7 +329,7 @@ static uint32_t block_at_pc(struct mips_cpu *c)
 		}
 		n = translate(d, &key, page);
 	}
-	*jump_slot(d, c->pc) = (struct jump){ .key = c->pc ^ d->fetch_key, .code = d->blocks.blocks[n].code };
+	*jump_slot(d, c->pc) = (struct jump){ .key = c->pc ^ c->fetch_key, .code = d->blocks.blocks[n].code };
 	return n;
 }
 
@@ -309,6 +339,17 @@ static void stop_at_breakpoint(struct mips_cpu *c)
 {
 	set_place(c, &somewhere[1], c->pc);
 	mips_stop_for_debugger(c, &somewhere[1], DEBUG_BREAKPOINT, c->pc);
+}
+
+static void step_insn(struct dbt *d)
+{
+	struct mips_cpu *c = &d->cpu;
+
+	d->counts.steps++;
+	if (c->fpu.settle != NULL)
+		c->fpu.settle(c);
+	dbt_step_insn(c);
+	x86_clear_fp_flags();
 }
 
 /* Runs blocks until one comes back for something that only the engine can do. */
@@ -321,7 +362,6 @@ static void execute(struct mips_cpu *c)
 		uint64_t flushes = d->blocks.counts.flushes;
 		uint32_t n, why;
 
-		d->fetch_key = fetch_key(c);
 		n = block_at_pc(c);
 		if (n == BLOCK_NONE)
 			return;
@@ -336,12 +376,11 @@ static void execute(struct mips_cpu *c)
 		if ((why & X86_STEP_FLAG) && mips_breakpoint_at(&d->breakpoints, c->pc)) {
 			stop_at_breakpoint(c);
 		} else if (why & X86_STEP_FLAG) {
-			d->counts.steps++;
-			dbt_step_insn(c);
+			step_insn(d);
 		} else if (d->blocks.exits[why].linkable && !d->blocks.exits[why].linked) {
 			link = why;
 		}
-	} while (vcpu_attention(&c->vcpu) == 0 && !c->waiting);
+	} while (vcpu_attention(&c->vcpu) == 0 && !c->waiting && !mips_interrupt_pending(c));
 }
 
 static enum engine_exit run(struct mips_cpu *c, bool single)
@@ -356,7 +395,7 @@ static enum engine_exit run(struct mips_cpu *c, bool single)
 		if (pending == MIPS_LOOK_AGAIN)
 			continue;
 		if (single || c->watch_fetch)
-			dbt_step_insn(c);
+			step_insn(dbt(c));
 		else
 			execute(c);
 	} while (!single && vcpu_attention(&c->vcpu) == 0);
@@ -398,8 +437,23 @@ static void dbt_flush(struct vcpu *v)
 
 /* The registers that compiled code uses most stay in host registers. */
 static const struct x86_pin pins[] = {
-	{ 2, RSI }, { 3, RDI }, { 4, R8 }, { 5, R9 }, { 6, R10 }, { 29, R11 },
+	{ 2, RSI },
+	{ 4, RDI },
+	{ 5, R8 },
+	{ 29, R11 },
 };
+
+static void make_constants(struct dbt *d)
+{
+	const uint64_t sign = 1ull << 63, single_sign = 1ull << 31;
+
+	for (unsigned n = 0; n < 256; n++)
+		d->addends[n][0] = n;
+	d->fp_masks = (struct x86_fp_masks){
+		.sign = { { single_sign, 0 }, { sign, 0 } },
+		.magnitude = { { ~single_sign, ~0ull }, { ~sign, ~0ull } },
+	};
+}
 
 static void make_runtime(struct dbt *d)
 {
@@ -414,15 +468,21 @@ static void make_runtime(struct dbt *d)
 		.instructions = offsetof(struct vcpu, instructions),
 		.tag_key = offsetof(struct mips_cpu, asid_key),
 		.spill = offsetof(struct dbt, spill),
-		.fetch_key = offsetof(struct dbt, fetch_key),
+		.fetch_key = offsetof(struct mips_cpu, fetch_key),
 		.jump_cache = offsetof(struct dbt, jumps),
+		.counts = offsetof(struct dbt, addends),
+		.fp_status = offsetof(struct mips_cpu, fpu.fcsr),
+		.fp_last = offsetof(struct mips_cpu, fpu.last),
+		.fp_masks = offsetof(struct dbt, fp_masks),
 		.var = mips_var_offset,
 		.nr_state = MIPS_VAR_STATE,
+		.first_fp = MIPS_VAR_FPR,
 		.tlb_bits = (unsigned)__builtin_ctz(MIPS_STLB_ENTRIES),
 		.pins = pins,
 		.nr_pins = sizeof(pins) / sizeof(pins[0]),
 	};
-	d->runtime.helpers = (struct x86_helpers){ .load = helper_load, .store = helper_store, .exec = helper_exec };
+	d->runtime.bmi2 = x86_host_has_bmi2();
+	d->runtime.helpers = (struct x86_helpers){ .load = helper_load, .store = helper_store, .exec = helper_exec, .exec_fp = helper_exec_fp };
 	x86_emit_runtime(&d->runtime, &a);
 	b->start = b->next = a.write;
 }
@@ -443,6 +503,7 @@ static int dbt_create(struct vcpu *v)
 		log_error("no memory for %u MiB of translated code: lower CODE_CACHE_MB", CONFIG_CODE_CACHE_MB);
 		return err != 0 ? err : -ENOMEM;
 	}
+	make_constants(d);
 	make_runtime(d);
 	forget_jumps(d, ~0ull);
 	v->vm->memory.code_written = code_written;

@@ -2,4 +2,5 @@
 features-$(CONFIG_ENGINE_DBT) += engine-dbt
 objs-engine-dbt := features/engine-dbt/blocks.o features/engine-dbt/dbt.o features/engine-dbt/step.o \
 	arch/mips64/translate/emit.o arch/mips64/translate/front.o \
-	$(addprefix arch/x86_64/emit/, alloc.o asm.o lower.o lower_alu.o runtime.o)
+	$(if $(CONFIG_MIPS_FPU),arch/mips64/translate/fpu.o) \
+	$(addprefix arch/x86_64/emit/, alloc.o asm.o lower.o lower_alu.o lower_fp.o lower_memory.o runtime.o)

@@ -333,6 +333,7 @@ static void write_plain(struct mips_cpu *c, unsigned reg, unsigned sel, uint64_t
 	case REG(7, 0):
 		p->hwrena = low & (0xfu | (p->config[3] & CONFIG3_ULRI ? HWRENA_ULR : 0) |
 				   (mips_has(c, MIPS_HAS_OCTEON) ? 0xc0000000u : 0));
+		mips_update_mode(c);
 		break;
 	case REG(14, 0): p->epc = value; break;
 	case REG(15, 1): p->ebase = sext32((low & 0x3ffff000) | 0x80000000u) | (p->ebase & 0x3ff); break;

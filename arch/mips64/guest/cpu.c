@@ -21,7 +21,9 @@ static void clear_state(struct mips_cpu *c)
 {
 	memset(c->gpr, 0, sizeof(c->gpr));
 	memset(&c->cp0, 0, sizeof(c->cp0));
-	memset(&c->fpu, 0, sizeof(c->fpu));
+	memset(c->fpu.fpr, 0, sizeof(c->fpu.fpr));
+	memset(&c->fpu.last, 0, sizeof(c->fpu.last));
+	c->fpu.fcsr = 0;
 	memset(&c->octeon, 0, sizeof(c->octeon));
 	memset(c->cvmseg, 0, sizeof(c->cvmseg));
 	memset(c->history, 0, sizeof(c->history));
@@ -59,6 +61,31 @@ int mips_reset(struct mips_cpu *c, const struct mips_model *model)
 	return 0;
 }
 
+/* FCSR bits that must be 0 for arithmetic to be what the host's is: FS, Enables and RM. */
+#define FCSR_UNUSUAL (1u << 24 | 0x1fu << 7 | 3u)
+
+static bool has_fast_fp(const struct mips_cpu *c)
+{
+	uint32_t on = STATUS_CU1 | STATUS_FR;
+
+	return c->fpu.settle != NULL && mips_has(c, MIPS_HAS_FPU) && (c->cp0.status & on) == on &&
+	       (c->fpu.fcsr & FCSR_UNUSUAL) == 0;
+}
+
+static bool may_read_tls(const struct mips_cpu *c)
+{
+	return (c->cp0.config[3] & CONFIG3_ULRI) != 0 &&
+	       (c->mode == MIPS_KERNEL || (c->cp0.status & STATUS_CU0) != 0 || (c->cp0.hwrena & HWRENA_ULR) != 0);
+}
+
+/* Virtual addresses have no more than 50 bits that tell them apart, besides those of their segment (62 and 63). */
+static void update_code_mode(struct mips_cpu *c)
+{
+	c->code_mode = (uint32_t)c->mode | (mips_64bit_operations(c) ? 0 : MIPS_CODE_NARROW) |
+		       (has_fast_fp(c) ? MIPS_CODE_FAST_FP : 0) | (may_read_tls(c) ? MIPS_CODE_TLS : 0);
+	c->fetch_key = (uint64_t)c->code_mode << 49 ^ c->asid_key << 50;
+}
+
 void mips_update_mode(struct mips_cpu *c)
 {
 	uint32_t ksu = (c->cp0.status & STATUS_KSU) >> STATUS_KSU_SHIFT;
@@ -73,6 +100,7 @@ void mips_update_mode(struct mips_cpu *c)
 	c->stlb = &c->stlbs[c->mode];
 	c->itlb = c->itlbs[c->mode];
 	c->asid_key = (c->cp0.entryhi & ENTRYHI_ASID) << 4;
+	update_code_mode(c);
 }
 
 void mips_irq_input(void *cpu, unsigned n, bool level)

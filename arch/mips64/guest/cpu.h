@@ -16,6 +16,7 @@
 
 #include "arch/mips64/guest/tlb.h"
 
+struct mips_cpu;
 struct mips_insn;
 struct mips_page;
 struct mips_walker;
@@ -81,10 +82,22 @@ struct mips_cp0 {
 	uint64_t icacheerr, dcacheerr;
 };
 
+/**
+ * An arithmetic instruction that was executed without looking at what it raised: FCSR's Cause, and Flags, follow from
+ * this and from MXCSR, when somebody wants to see them.
+ */
+struct mips_fp_last {
+	uint64_t a, b, e; /**< operands: fs, ft, fr */
+	uint32_t note;    /**< which it was, see fpu.h; 0 if FCSR is as it should be */
+};
+
 /** Coprocessor 1. A double is fpr[n]; with Status.FR=0 the high half of an even register is the odd one. */
 struct mips_fpu {
 	uint64_t fpr[32];
 	uint32_t fcsr; /**< condition codes, cause, enables, flags, rounding: the whole FCSR */
+	struct mips_fp_last last;
+	/** Brings FCSR up to date with `last`. NULL without an FPU in the image. */
+	void (*settle)(struct mips_cpu *c);
 };
 
 /** Octeon II: the multiplier's registers, and those of coprocessor 2 that every chip has. */
@@ -95,6 +108,14 @@ struct mips_octeon {
 
 /** Modes that a soft TLB is kept for. */
 enum mips_mode { MIPS_KERNEL, MIPS_SUPERVISOR, MIPS_USER, MIPS_MODES };
+
+/** What code_mode is made of. */
+enum mips_code_mode {
+	MIPS_CODE_MODE = 3u << 0,   /**< enum mips_mode */
+	MIPS_CODE_NARROW = 1u << 2, /**< no 64-bit operations */
+	MIPS_CODE_FAST_FP = 1u << 3, /**< FPU on, FR=1, rounding to nearest, no traps, no flushing: usual arithmetic */
+	MIPS_CODE_TLS = 1u << 4,    /**< RDHWR of UserLocal is allowed */
+};
 
 #define MIPS_STLB_ENTRIES 512u
 
@@ -152,6 +173,8 @@ struct mips_cpu {
 	void (*fetch_changed)(struct mips_cpu *c, uint64_t va);
 	struct mips_itlb *itlb;
 	enum mips_mode mode;
+	uint32_t code_mode; /**< all that decides what code means, besides its bytes: enum mips_code_mode */
+	uint64_t fetch_key; /**< differs whenever code_mode or the ASID does; no bit of an address is in its place */
 
 	struct mips_cp0 cp0;
 	struct mips_tlb tlb;
@@ -211,7 +234,7 @@ int mips_reset(struct mips_cpu *c, const struct mips_model *model);
 /** Input `n` (2-7) of the CPU: Cause.IP[n], usable as an irq_input with the mips_cpu as controller. */
 void mips_irq_input(void *cpu, unsigned n, bool level);
 
-/** Recomputes mode, soft TLB table and key after Status or EntryHi changed. */
+/** Recomputes mode, soft TLB table and keys after Status, EntryHi, HWREna or FCSR changed. */
 void mips_update_mode(struct mips_cpu *c);
 
 /** Prints CP0, TLB and the last exceptions with log_text(). */

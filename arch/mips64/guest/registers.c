@@ -26,6 +26,14 @@ const struct engine_register mips_registers[MIPS_NR_REGISTERS] = {
 	WIDE("f29"),     WIDE("f30"),    WIDE("f31"), { "fcsr", 4 },    { "fir", 4 },
 };
 
+/* FCSR, brought up to date with what was executed. */
+static uint32_t settled_fcsr(struct mips_cpu *c)
+{
+	if (c->fpu.settle != NULL)
+		c->fpu.settle(c);
+	return c->fpu.fcsr;
+}
+
 uint64_t mips_get_register(struct vcpu *v, unsigned n)
 {
 	struct mips_cpu *c = mips_cpu(v);
@@ -44,7 +52,7 @@ uint64_t mips_get_register(struct vcpu *v, unsigned n)
 	case BADVADDR: return c->cp0.badvaddr;
 	case ENTRYHI: return c->cp0.entryhi;
 	case COUNT: return c->time_held ? (uint32_t)c->held_count : mips_count(c);
-	case FCSR: return c->fpu.fcsr;
+	case FCSR: return settled_fcsr(c);
 	case FIR: return c->model->fir;
 	default: return 0;
 	}
@@ -71,7 +79,10 @@ void mips_set_register(struct vcpu *v, unsigned n, uint64_t value)
 	case EPC: c->cp0.epc = value; break;
 	case BADVADDR: c->cp0.badvaddr = value; break;
 	case ENTRYHI: mips_set_entryhi(c, value); break;
-	case FCSR: c->fpu.fcsr = (c->fpu.fcsr & ~FCSR_WRITABLE) | ((uint32_t)value & FCSR_WRITABLE); break;
+	case FCSR:
+		c->fpu.fcsr = (settled_fcsr(c) & ~FCSR_WRITABLE) | ((uint32_t)value & FCSR_WRITABLE);
+		mips_update_mode(c);
+		break;
 	default: break;
 	}
 }

@@ -5,6 +5,8 @@
  */
 #include "arch/mips64/translate/emit.h"
 
+#include <string.h>
+
 #include "arch/mips64/guest/cp0.h"
 #include "arch/mips64/guest/isa.h"
 
@@ -18,6 +20,7 @@ struct ir_op *mips_emit(struct mips_front *f, enum ir_opcode op)
 			     .a = IR_NONE,
 			     .b = IR_NONE,
 			     .pc = f->pc,
+			     .insns = (uint8_t)(f->in_slot ? f->insns - 1 : f->insns),
 			     .in_slot = f->in_slot };
 	return o;
 }
@@ -58,22 +61,24 @@ void mips_emit_const(struct mips_front *f, ir_var reg, uint64_t value)
 	f->value[reg] = value;
 }
 
-static void op3(struct mips_front *f, enum ir_opcode op, unsigned d, unsigned a, unsigned b)
+struct ir_op *mips_emit3(struct mips_front *f, enum ir_opcode op, unsigned d, unsigned a, unsigned b)
 {
 	struct ir_op *o = mips_emit(f, op);
 
 	o->a = (ir_var)a;
 	o->b = (ir_var)b;
 	o->d = destination(f, d);
+	return o;
 }
 
-static void op_imm(struct mips_front *f, enum ir_opcode op, unsigned d, unsigned a, uint64_t imm)
+struct ir_op *mips_emit_imm(struct mips_front *f, enum ir_opcode op, unsigned d, unsigned a, uint64_t imm)
 {
 	struct ir_op *o = mips_emit(f, op);
 
 	o->a = (ir_var)a;
 	o->imm = imm;
 	o->d = destination(f, d);
+	return o;
 }
 
 static void move(struct mips_front *f, unsigned d, unsigned a)
@@ -85,17 +90,41 @@ static void move(struct mips_front *f, unsigned d, unsigned a)
 	if (is_known(f, a, &value))
 		mips_emit_const(f, (ir_var)d, value);
 	else
-		op3(f, IR_MOV, d, a, IR_NONE);
+		mips_emit3(f, IR_MOV, d, a, IR_NONE);
 }
 
-/* The interpreter's function executes the instruction; it may change any register. */
-static void exec(struct mips_front *f, const struct mips_insn *insn)
+const struct mips_insn *mips_keep_insn(struct mips_front *f, const struct mips_insn *insn)
 {
 	struct mips_insn *copy = &f->source->insns[f->source->nr_insns++];
 
 	*copy = *insn;
-	mips_emit(f, IR_EXEC)->insn = copy;
+	return copy;
+}
+
+/* Words of coprocessor 1, and MOVCI: they see, or set, FP state. */
+static bool concerns_fp(uint32_t w)
+{
+	switch (mips_op(w)) {
+	case 0x00: return mips_funct(w) == 0x01;
+	case 0x11:
+	case 0x13:
+	case 0x31:
+	case 0x35:
+	case 0x39:
+	case 0x3d: return true;
+	default: return false;
+	}
+}
+
+/* The interpreter's function executes the instruction; it may change any register. */
+static void exec(struct mips_front *f, uint32_t word, const struct mips_insn *insn)
+{
+	struct ir_op *o = mips_emit(f, IR_EXEC);
+
+	o->insn = mips_keep_insn(f, insn);
+	o->size = concerns_fp(word);
 	f->known = 0;
+	memset(f->condition, IR_NONE, sizeof(f->condition));
 }
 
 static uint64_t sext32(uint64_t v)
@@ -115,7 +144,7 @@ static void add_immediate(struct mips_front *f, unsigned d, unsigned a, uint64_t
 	else if (imm == 0 && wide)
 		move(f, d, a);
 	else
-		op_imm(f, wide ? IR_ADDI : IR_ADDIW, d, a, imm);
+		mips_emit_imm(f, wide ? IR_ADDI : IR_ADDIW, d, a, imm);
 }
 
 static void logic_immediate(struct mips_front *f, enum ir_opcode op, unsigned d, unsigned a, uint64_t imm)
@@ -127,7 +156,7 @@ static void logic_immediate(struct mips_front *f, enum ir_opcode op, unsigned d,
 	if (is_known(f, a, &value))
 		mips_emit_const(f, (ir_var)d, op == IR_ORI ? value | imm : op == IR_ANDI ? value & imm : value ^ imm);
 	else
-		op_imm(f, op, d, a, imm);
+		mips_emit_imm(f, op, d, a, imm);
 }
 
 static void shift_immediate(struct mips_front *f, enum ir_opcode op, unsigned d, unsigned a, unsigned count)
@@ -139,10 +168,10 @@ static void shift_immediate(struct mips_front *f, enum ir_opcode op, unsigned d,
 	if (op == IR_SHLI && is_known(f, a, &value))
 		mips_emit_const(f, (ir_var)d, value << count);
 	else if (count == 0)
-		op3(f, op == IR_SHLIW || op == IR_SHRIW || op == IR_SARIW || op == IR_RORIW ? IR_SEXT32 : IR_MOV, d, a,
+		mips_emit3(f, op == IR_SHLIW || op == IR_SHRIW || op == IR_SARIW || op == IR_RORIW ? IR_SEXT32 : IR_MOV, d, a,
 		    IR_NONE);
 	else
-		op_imm(f, op, d, a, count);
+		mips_emit_imm(f, op, d, a, count);
 }
 
 static void add3(struct mips_front *f, enum ir_opcode op, unsigned d, unsigned a, unsigned b)
@@ -152,7 +181,7 @@ static void add3(struct mips_front *f, enum ir_opcode op, unsigned d, unsigned a
 	if (op == IR_ADD && (a == 0 || b == 0))
 		move(f, d, a == 0 ? b : a);
 	else
-		op3(f, op, d, a, b);
+		mips_emit3(f, op, d, a, b);
 }
 
 static void logic3(struct mips_front *f, enum ir_opcode op, unsigned d, unsigned a, unsigned b)
@@ -164,7 +193,7 @@ static void logic3(struct mips_front *f, enum ir_opcode op, unsigned d, unsigned
 	else if (op == IR_AND && (a == 0 || b == 0))
 		mips_emit_const(f, (ir_var)d, 0);
 	else
-		op3(f, op, d, a, b);
+		mips_emit3(f, op, d, a, b);
 }
 
 /* 32-bit products: their operands are extended first, so that the 64-bit product is exact. */
@@ -172,11 +201,11 @@ static void multiply32(struct mips_front *f, enum ir_opcode extend, unsigned a, 
 {
 	ir_var ta = mips_temp(f), tb = mips_temp(f);
 
-	op3(f, extend, ta, a, IR_NONE);
-	op3(f, extend, tb, b, IR_NONE);
-	op3(f, IR_MUL, ta, ta, tb);
-	op3(f, IR_SEXT32, MIPS_VAR_LO, ta, IR_NONE);
-	op_imm(f, IR_SARI, MIPS_VAR_HI, ta, 32);
+	mips_emit3(f, extend, ta, a, IR_NONE);
+	mips_emit3(f, extend, tb, b, IR_NONE);
+	mips_emit3(f, IR_MUL, ta, ta, tb);
+	mips_emit3(f, IR_SEXT32, MIPS_VAR_LO, ta, IR_NONE);
+	mips_emit_imm(f, IR_SARI, MIPS_VAR_HI, ta, 32);
 }
 
 static void multiply64(struct mips_front *f, enum ir_opcode op, unsigned a, unsigned b)
@@ -189,6 +218,47 @@ static void multiply64(struct mips_front *f, enum ir_opcode op, unsigned a, unsi
 	o->e = MIPS_VAR_HI;
 }
 
+static void divide(struct mips_front *f, enum ir_opcode op, unsigned a, unsigned b, const struct mips_insn *insn)
+{
+	struct ir_op *o = mips_emit(f, op);
+
+	o->a = (ir_var)a;
+	o->b = (ir_var)b;
+	o->d = MIPS_VAR_LO;
+	o->e = MIPS_VAR_HI;
+	o->insn = mips_keep_insn(f, insn);
+}
+
+static void trap(struct mips_front *f, enum ir_condition cc, unsigned a, unsigned b, const struct mips_insn *insn)
+{
+	struct ir_op *o = mips_emit(f, IR_TRAP);
+
+	o->cc = (uint8_t)cc;
+	o->a = (ir_var)a;
+	o->b = (ir_var)b;
+	o->insn = mips_keep_insn(f, insn);
+}
+
+/* Instructions of SPECIAL that may become the helper's. */
+static bool emit_partial(struct mips_front *f, uint32_t w, const struct mips_insn *insn)
+{
+	unsigned a = mips_rs(w), b = mips_rt(w);
+
+	if (mips_op(w) != 0)
+		return false;
+	switch (mips_funct(w)) {
+	case 0x1a: divide(f, IR_DIVW, a, b, insn); return true;
+	case 0x1b: divide(f, IR_DIVUW, a, b, insn); return true;
+	case 0x1e: divide(f, IR_DIV, a, b, insn); return true;
+	case 0x1f: divide(f, IR_DIVU, a, b, insn); return true;
+	case 0x30: trap(f, IR_GE, a, b, insn); return true;
+	case 0x32: trap(f, IR_LT, a, b, insn); return true;
+	case 0x34: trap(f, IR_EQ, a, b, insn); return true;
+	case 0x36: trap(f, IR_NE, a, b, insn); return true;
+	default: return false;
+	}
+}
+
 static bool emit_special(struct mips_front *f, uint32_t w)
 {
 	unsigned d = mips_rd(w), a = mips_rs(w), b = mips_rt(w), s = mips_sa(w);
@@ -198,25 +268,25 @@ static bool emit_special(struct mips_front *f, uint32_t w)
 	case 0x00: shift_immediate(f, IR_SHLIW, d, b, s); return true;
 	case 0x02: shift_immediate(f, rotate ? IR_RORIW : IR_SHRIW, d, b, s); return true;
 	case 0x03: shift_immediate(f, IR_SARIW, d, b, s); return true;
-	case 0x04: op3(f, IR_SHLW, d, b, a); return true;
-	case 0x06: op3(f, rotate_v ? IR_RORW : IR_SHRW, d, b, a); return true;
-	case 0x07: op3(f, IR_SARW, d, b, a); return true;
+	case 0x04: mips_emit3(f, IR_SHLW, d, b, a); return true;
+	case 0x06: mips_emit3(f, rotate_v ? IR_RORW : IR_SHRW, d, b, a); return true;
+	case 0x07: mips_emit3(f, IR_SARW, d, b, a); return true;
 	case 0x0a:
 		if (d != 0)
-			op3(f, IR_MOVZ, d, a, b);
+			mips_emit3(f, IR_MOVZ, d, a, b);
 		return true;
 	case 0x0b:
 		if (d != 0)
-			op3(f, IR_MOVN, d, a, b);
+			mips_emit3(f, IR_MOVN, d, a, b);
 		return true;
 	case 0x0f: return true; /* SYNC */
 	case 0x10: move(f, d, MIPS_VAR_HI); return true;
-	case 0x11: op3(f, IR_MOV, MIPS_VAR_HI, a, IR_NONE); return true;
+	case 0x11: mips_emit3(f, IR_MOV, MIPS_VAR_HI, a, IR_NONE); return true;
 	case 0x12: move(f, d, MIPS_VAR_LO); return true;
-	case 0x13: op3(f, IR_MOV, MIPS_VAR_LO, a, IR_NONE); return true;
-	case 0x14: op3(f, IR_SHL, d, b, a); return true;
-	case 0x16: op3(f, rotate_v ? IR_ROR : IR_SHR, d, b, a); return true;
-	case 0x17: op3(f, IR_SAR, d, b, a); return true;
+	case 0x13: mips_emit3(f, IR_MOV, MIPS_VAR_LO, a, IR_NONE); return true;
+	case 0x14: mips_emit3(f, IR_SHL, d, b, a); return true;
+	case 0x16: mips_emit3(f, rotate_v ? IR_ROR : IR_SHR, d, b, a); return true;
+	case 0x17: mips_emit3(f, IR_SAR, d, b, a); return true;
 	case 0x18: multiply32(f, IR_SEXT32, a, b); return true;
 	case 0x19: multiply32(f, IR_ZEXT32, a, b); return true;
 	case 0x1c: multiply64(f, IR_MULH, a, b); return true;
@@ -227,8 +297,8 @@ static bool emit_special(struct mips_front *f, uint32_t w)
 	case 0x25: logic3(f, IR_OR, d, a, b); return true;
 	case 0x26: logic3(f, IR_XOR, d, a, b); return true;
 	case 0x27: logic3(f, IR_NOR, d, a, b); return true;
-	case 0x2a: op3(f, IR_SLT, d, a, b); return true;
-	case 0x2b: op3(f, IR_SLTU, d, a, b); return true;
+	case 0x2a: mips_emit3(f, IR_SLT, d, a, b); return true;
+	case 0x2b: mips_emit3(f, IR_SLTU, d, a, b); return true;
 	case 0x2d: add3(f, IR_ADD, d, a, b); return true;
 	case 0x2f: add3(f, IR_SUB, d, a, b); return true;
 	case 0x38: shift_immediate(f, IR_SHLI, d, b, s); return true;
@@ -252,12 +322,52 @@ static void extract(struct mips_front *f, unsigned d, unsigned a, unsigned from,
 		if (from == 0)
 			t = (ir_var)a;
 		else
-			op_imm(f, IR_SHRI, t, a, from);
-		op_imm(f, IR_ANDI, d, t, (1ull << size) - 1);
+			mips_emit_imm(f, IR_SHRI, t, a, from);
+		mips_emit_imm(f, IR_ANDI, d, t, (1ull << size) - 1);
 	} else {
-		op_imm(f, IR_SHLI, t, a, 64 - size - from);
-		op_imm(f, IR_SHRI, d, t, 64 - size);
+		mips_emit_imm(f, IR_SHLI, t, a, 64 - size - from);
+		mips_emit_imm(f, IR_SHRI, d, t, 64 - size);
 	}
+}
+
+static void read_state(struct mips_front *f, unsigned d, unsigned size, uint64_t offset);
+
+/* The low `size` bits of a replace those at `to` in d. */
+static void insert(struct mips_front *f, unsigned d, unsigned a, unsigned to, unsigned size, bool wide)
+{
+	ir_var old = mips_temp(f), new = mips_temp(f), keep = mips_temp(f);
+	uint64_t mask = size == 64 ? ~0ull : (1ull << size) - 1;
+	struct ir_op *o;
+
+	if (d == 0)
+		return;
+	mips_emit_imm(f, IR_SHLI, new, a, 64 - size);
+	mips_emit_imm(f, IR_SHRI, new, new, 64 - size - to);
+	o = mips_emit(f, IR_CONST);
+	o->d = keep;
+	o->imm = ~(mask << to);
+	mips_emit3(f, IR_AND, old, d, keep);
+	mips_emit3(f, IR_OR, wide ? d : old, old, new);
+	if (!wide)
+		mips_emit3(f, IR_SEXT32, d, old, IR_NONE);
+}
+
+/* DSBH swaps the bytes of each half word, DSHD the half words: as two steps of reversing the bytes. */
+static void swap_within(struct mips_front *f, unsigned d, unsigned a, unsigned distance, uint64_t low)
+{
+	ir_var mask = mips_temp(f), up = mips_temp(f), down = mips_temp(f);
+	struct ir_op *o;
+
+	if (d == 0)
+		return;
+	o = mips_emit(f, IR_CONST);
+	o->d = mask;
+	o->imm = low;
+	mips_emit3(f, IR_AND, up, a, mask);
+	mips_emit_imm(f, IR_SHLI, up, up, distance);
+	mips_emit_imm(f, IR_SHRI, down, a, distance);
+	mips_emit3(f, IR_AND, down, down, mask);
+	mips_emit3(f, IR_OR, d, up, down);
 }
 
 static bool emit_special3(struct mips_front *f, uint32_t w)
@@ -273,11 +383,30 @@ static bool emit_special3(struct mips_front *f, uint32_t w)
 	case 0x01: extract(f, d, a, lsb, msb + 33); return true;
 	case 0x02: extract(f, d, a, lsb + 32, msb + 1); return true;
 	case 0x03: extract(f, d, a, lsb, msb + 1); return true;
+	case 0x04: insert(f, d, a, lsb, msb - lsb + 1, false); return true;
+	case 0x05: insert(f, d, a, lsb, msb + 32 - lsb + 1, true); return true;
+	case 0x06: insert(f, d, a, lsb + 32, msb - lsb + 1, true); return true;
+	case 0x07: insert(f, d, a, lsb, msb - lsb + 1, true); return true;
+	case 0x24:
+		if (lsb == 0x02)
+			swap_within(f, msb, d, 8, 0x00ff00ff00ff00ff);
+		else
+			return false;
+		return true;
+	case 0x3b: /* RDHWR */
+		if (msb != 29 || (w & 0x7c0) != 0 || !(f->source->cpu->code_mode & MIPS_CODE_TLS))
+			return false;
+		read_state(f, d, 8, MIPS_STATE(cp0.userlocal));
+		return true;
 	case 0x20:
-		if (lsb == 0x10)
-			op3(f, IR_SEXT8, msb, d, IR_NONE);
+		if (lsb == 0x02) {
+			swap_within(f, msb, d, 8, 0x00ff00ff00ff00ff);
+			if (msb != 0)
+				mips_emit3(f, IR_SEXT32, msb, msb, IR_NONE);
+		} else if (lsb == 0x10)
+			mips_emit3(f, IR_SEXT8, msb, d, IR_NONE);
 		else if (lsb == 0x18)
-			op3(f, IR_SEXT16, msb, d, IR_NONE);
+			mips_emit3(f, IR_SEXT16, msb, d, IR_NONE);
 		else
 			return false;
 		return true;
@@ -288,7 +417,7 @@ static bool emit_special3(struct mips_front *f, uint32_t w)
 static void compare_immediate(struct mips_front *f, enum ir_opcode op, unsigned d, unsigned a, uint64_t imm)
 {
 	if (d != 0)
-		op_imm(f, op, d, a, imm);
+		mips_emit_imm(f, op, d, a, imm);
 }
 
 static void load(struct mips_front *f, uint32_t w, unsigned size, bool is_signed)
@@ -312,6 +441,166 @@ static void store(struct mips_front *f, uint32_t w, unsigned size)
 	o->size = (uint8_t)size;
 }
 
+static bool emit_special2(struct mips_front *f, uint32_t w)
+{
+	switch (mips_funct(w)) {
+	case 0x02: mips_emit3(f, IR_MULW, mips_rd(w), mips_rs(w), mips_rt(w)); return true;
+	case 0x20: mips_emit3(f, IR_CLZW, mips_rd(w), mips_rs(w), IR_NONE); return true;
+	case 0x24: mips_emit3(f, IR_CLZ, mips_rd(w), mips_rs(w), IR_NONE); return true;
+	default: return false;
+	}
+}
+
+/* Constant in a temporary. */
+static ir_var constant(struct mips_front *f, uint64_t value)
+{
+	struct ir_op *o = mips_emit(f, IR_CONST);
+
+	o->imm = value;
+	return o->d = mips_temp(f);
+}
+
+/*
+ * LDL, LDR, LWL, LWR: the aligned unit, shifted, and what remains of the register. The byte addressed is read first,
+ * so that a fault names its address.
+ */
+static void load_part(struct mips_front *f, uint32_t w, unsigned size, bool left)
+{
+	ir_var va = mips_temp(f), unit = mips_temp(f), count = mips_temp(f), keep;
+	unsigned d = mips_rt(w);
+	bool from_top = left != f->source->cpu->big_endian;
+	struct ir_op *o;
+
+	mips_emit_imm(f, IR_ADDI, va, mips_rs(w), (uint64_t)(int64_t)mips_simm(w));
+	o = mips_emit_imm(f, IR_LOAD, mips_temp(f), va, 0);
+	o->size = 1;
+	mips_emit_imm(f, IR_ANDI, count, va, size - 1);
+	if (from_top)
+		mips_emit_imm(f, IR_XORI, count, count, size - 1);
+	mips_emit_imm(f, IR_SHLI, count, count, 3);
+	mips_emit3(f, IR_AND, va, va, constant(f, ~(uint64_t)(size - 1)));
+	o = mips_emit_imm(f, IR_LOAD, unit, va, 0);
+	o->size = (uint8_t)size;
+	if (d == 0)
+		return;
+	keep = constant(f, left ? ~0ull : size == 8 ? ~0ull : 0xffffffffull);
+	mips_emit3(f, left ? IR_SHL : IR_SHR, keep, keep, count);
+	mips_emit3(f, left ? IR_SHL : IR_SHR, unit, unit, count);
+	mips_emit3(f, IR_NOR, keep, keep, IR_ZERO);
+	mips_emit3(f, IR_AND, keep, keep, d);
+	mips_emit3(f, IR_OR, size == 8 ? d : keep, keep, unit);
+	if (size == 4)
+		mips_emit3(f, IR_SEXT32, d, keep, IR_NONE);
+}
+
+/* LL and LLD; SC is executed by the interpreter's function. */
+static void load_linked(struct mips_front *f, uint32_t w, unsigned size)
+{
+	ir_var va = mips_temp(f), one;
+	struct ir_op *o;
+
+	mips_emit_imm(f, IR_ADDI, va, mips_rs(w), (uint64_t)(int64_t)mips_simm(w));
+	o = mips_emit_imm(f, IR_LOAD, mips_rt(w), va, 0);
+	o->size = (uint8_t)size;
+	o->is_signed = o->aligned = true;
+	one = constant(f, 1);
+	o = mips_emit(f, IR_PUT);
+	o->a = va;
+	o->size = 8;
+	o->imm = MIPS_STATE(ll_address);
+	o = mips_emit(f, IR_PUT);
+	o->a = one;
+	o->size = 1;
+	o->imm = MIPS_STATE(ll_valid);
+}
+
+static void read_state(struct mips_front *f, unsigned d, unsigned size, uint64_t offset)
+{
+	struct ir_op *o;
+
+	if (d == 0)
+		return;
+	o = mips_emit(f, IR_STATE);
+	o->size = (uint8_t)size;
+	o->is_signed = true;
+	o->imm = offset;
+	o->d = destination(f, d);
+}
+
+/* Where the value of a CP0 register is that can be read as it stands: 8 bytes, or 4 that are sign-extended. */
+static unsigned plain_cp0(const struct mips_front *f, unsigned reg, unsigned sel, uint64_t *offset)
+{
+	const struct mips_cpu *c = f->source->cpu;
+
+	switch (reg * 8 + sel) {
+	case 4 * 8: *offset = MIPS_STATE(cp0.context); return 8;
+	case 8 * 8: *offset = MIPS_STATE(cp0.badvaddr); return 8;
+	case 10 * 8: *offset = MIPS_STATE(cp0.entryhi); return 8;
+	case 12 * 8: *offset = MIPS_STATE(cp0.status); return 4;
+	case 14 * 8: *offset = MIPS_STATE(cp0.epc); return 8;
+	case 20 * 8: *offset = MIPS_STATE(cp0.xcontext); return 8;
+	default: break;
+	}
+	if (reg != 31 || sel < 2 || (c->cp0.config[4] >> (CONFIG4_KSCREXIST_SHIFT + sel) & 1) == 0)
+		return 0;
+	*offset = MIPS_STATE(cp0.kscratch) + sel * sizeof(c->cp0.kscratch[0]);
+	return 8;
+}
+
+/* DI: interrupts that wait need no look at, as after EI. */
+static void disable_interrupts(struct mips_front *f, unsigned d)
+{
+	ir_var status = mips_temp(f);
+	struct ir_op *o;
+
+	o = mips_emit(f, IR_STATE);
+	o->size = 4;
+	o->is_signed = true;
+	o->imm = MIPS_STATE(cp0.status);
+	o->d = status;
+	if (d != 0)
+		move(f, d, status);
+	mips_emit_imm(f, IR_ORI, status, status, STATUS_IE);
+	mips_emit_imm(f, IR_XORI, status, status, STATUS_IE);
+	o = mips_emit(f, IR_PUT);
+	o->a = status;
+	o->size = 4;
+	o->imm = MIPS_STATE(cp0.status);
+}
+
+/* Moves from and to coprocessor 0 that are no more than that. In kernel mode it is always usable. */
+static bool emit_cp0(struct mips_front *f, uint32_t w)
+{
+	unsigned reg = mips_rd(w), sel = w & 7, size;
+	struct ir_op *o;
+	uint64_t offset;
+
+	if ((f->source->cpu->code_mode & MIPS_CODE_MODE) != MIPS_KERNEL || (w >> 25 & 1) != 0)
+		return false;
+	if (mips_rs(w) == 0x0b && (w & 0xffff) == 0x6000) {
+		disable_interrupts(f, mips_rt(w));
+		return true;
+	}
+	if ((w & 0x7f8) != 0)
+		return false;
+	size = plain_cp0(f, reg, sel, &offset);
+	if (size == 0)
+		return false;
+	switch (mips_rs(w)) {
+	case 0x00: read_state(f, mips_rt(w), 4, offset); return true; /* little-endian host: the low half */
+	case 0x01: read_state(f, mips_rt(w), size, offset); return true;
+	case 0x05:
+		if (reg != 14 && reg != 31)
+			return false;
+		o = mips_emit(f, IR_PUT);
+		o->a = mips_rt(w);
+		o->size = 8;
+		o->imm = offset;
+		return true;
+	default: return false;
+	}
+}
+
 static bool emit_word(struct mips_front *f, uint32_t w)
 {
 	unsigned d = mips_rt(w), a = mips_rs(w);
@@ -327,11 +616,14 @@ static bool emit_word(struct mips_front *f, uint32_t w)
 	case 0x0e: logic_immediate(f, IR_XORI, d, a, uimm); return true;
 	case 0x0f: mips_emit_const(f, (ir_var)d, imm << 16); return true;
 	case 0x19: add_immediate(f, d, a, imm, true); return true;
-	case 0x1c:
-		if (mips_funct(w) != 0x02)
-			return false;
-		op3(f, IR_MULW, mips_rd(w), a, d);
-		return true;
+	case 0x10: return emit_cp0(f, w);
+	case 0x1a: load_part(f, w, 8, true); return true;
+	case 0x1b: load_part(f, w, 8, false); return true;
+	case 0x22: load_part(f, w, 4, true); return true;
+	case 0x26: load_part(f, w, 4, false); return true;
+	case 0x30: load_linked(f, w, 4); return true;
+	case 0x34: load_linked(f, w, 8); return true;
+	case 0x1c: return emit_special2(f, w);
 	case 0x1f: return emit_special3(f, w);
 	case 0x20: load(f, w, 1, true); return true;
 	case 0x21: load(f, w, 2, true); return true;
@@ -358,25 +650,44 @@ static bool emit_octeon(struct mips_front *f, uint32_t w)
 	if (mips_op(w) != 0x1c || !mips_has(f->source->cpu, MIPS_HAS_OCTEON))
 		return false;
 	switch (funct) {
-	case 0x03: op3(f, IR_MUL, d, a, b); return true;
-	case 0x2a: op3(f, IR_SEQ, d, a, b); return true;
-	case 0x2b: op3(f, IR_SNE, d, a, b); return true;
+	case 0x03: mips_emit3(f, IR_MUL, d, a, b); return true;
+	case 0x2a: mips_emit3(f, IR_SEQ, d, a, b); return true;
+	case 0x2b: mips_emit3(f, IR_SNE, d, a, b); return true;
 	case 0x32:
 	case 0x33: /* CINS: d is the length less one */
 		s += (funct & 1) * 32;
 		t = mips_temp(f);
-		op_imm(f, IR_SHLI, t, a, 63 - d);
-		op_imm(f, IR_SHRI, b, t, 63 - d - s);
+		mips_emit_imm(f, IR_SHLI, t, a, 63 - d);
+		mips_emit_imm(f, IR_SHRI, b, t, 63 - d - s);
 		return true;
 	case 0x3a:
 	case 0x3b: /* EXTS */
 		s += (funct & 1) * 32;
 		t = mips_temp(f);
-		op_imm(f, IR_SHLI, t, a, 63 - d - s);
-		op_imm(f, IR_SARI, b, t, 63 - d);
+		mips_emit_imm(f, IR_SHLI, t, a, 63 - d - s);
+		mips_emit_imm(f, IR_SARI, b, t, 63 - d);
 		return true;
 	default: return false;
 	}
+}
+
+extern const struct mips_translator *const __start_mips_translators[] __attribute__((weak));
+extern const struct mips_translator *const __stop_mips_translators[] __attribute__((weak));
+
+static bool ask_translators(struct mips_front *f, uint32_t word, const struct mips_insn *insn)
+{
+	for (const struct mips_translator *const *t = __start_mips_translators; t < __stop_mips_translators; t++)
+		if (mips_has(f->source->cpu, (*t)->needs) && (*t)->emit(f, word, insn))
+			return true;
+	return false;
+}
+
+bool mips_ask_branch(struct mips_front *f, uint32_t word, struct mips_branch *br)
+{
+	for (const struct mips_translator *const *t = __start_mips_translators; t < __stop_mips_translators; t++)
+		if (mips_has(f->source->cpu, (*t)->needs) && (*t)->branch != NULL && (*t)->branch(f, word, br))
+			return true;
+	return false;
 }
 
 void mips_emit_insn(struct mips_front *f, uint32_t word)
@@ -386,7 +697,8 @@ void mips_emit_insn(struct mips_front *f, uint32_t word)
 	mips_decode(f->source->cpu, word, &insn);
 	if (insn.exec == mips_exec_nop)
 		return;
-	if (insn.exec != mips_exec_reserved && (emit_octeon(f, word) || emit_word(f, word)))
+	if (insn.exec != mips_exec_reserved &&
+	    (ask_translators(f, word, &insn) || emit_octeon(f, word) || emit_partial(f, word, &insn) || emit_word(f, word)))
 		return;
-	exec(f, &insn);
+	exec(f, word, &insn);
 }

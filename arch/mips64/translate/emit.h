@@ -4,6 +4,7 @@
 #define MIPS64_TRANSLATE_EMIT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "arch/mips64/translate/front.h"
@@ -17,10 +18,43 @@ struct mips_front {
 	bool ended;     /**< the block has its last operation */
 	unsigned insns; /**< guest instructions so far */
 	uint8_t next_temp;
+	ir_var condition[8]; /**< temporary that holds FP condition code n, 0 or 1; or IR_NONE */
 	/* Registers known to hold a constant. */
 	uint32_t known;
 	uint64_t value[32];
 };
+
+/** The branch at the present pc: what it does. */
+struct mips_branch {
+	enum { MIPS_CONDITIONAL, MIPS_DIRECT, MIPS_INDIRECT } kind;
+	enum ir_condition cc;
+	ir_var a, b;
+	uint64_t target;
+	ir_var link; /**< register, or IR_NONE */
+	bool likely;
+};
+
+/**
+ * What a part of the front end does for an instruction set module that an image may lack. It is asked first. Both
+ * functions return false for what they leave to others: then nothing was emitted.
+ */
+struct mips_translator {
+	uint32_t needs; /**< enum mips_feature */
+	/** Emits what an instruction does; *insn is decoded. */
+	bool (*emit)(struct mips_front *f, uint32_t word, const struct mips_insn *insn);
+	/** Decodes a branch into *br, whose target is set; the condition's operands may be emitted. Or NULL. */
+	bool (*branch)(struct mips_front *f, uint32_t word, struct mips_branch *br);
+};
+
+/** Adds one to the image. */
+#define MIPS_TRANSLATOR(id)                                                                    \
+	static const struct mips_translator mips_translator_##id;                              \
+	static const struct mips_translator *const mips_translator_entry_##id                  \
+		__attribute__((used, retain, section("mips_translators"))) = &mips_translator_##id; \
+	static const struct mips_translator mips_translator_##id
+
+/** The first translator of the guest's CPU that decodes the branch. */
+bool mips_ask_branch(struct mips_front *f, uint32_t word, struct mips_branch *br);
 
 /** Appends an operation at the present pc; the caller fills in its operands. */
 struct ir_op *mips_emit(struct mips_front *f, enum ir_opcode op);
@@ -30,6 +64,18 @@ ir_var mips_temp(struct mips_front *f);
 
 /** Sets a general register to a constant. */
 void mips_emit_const(struct mips_front *f, ir_var reg, uint64_t value);
+
+/** Appends d = a op b; d, a general register, may be 0. */
+struct ir_op *mips_emit3(struct mips_front *f, enum ir_opcode op, unsigned d, unsigned a, unsigned b);
+
+/** Appends d = a op imm. */
+struct ir_op *mips_emit_imm(struct mips_front *f, enum ir_opcode op, unsigned d, unsigned a, uint64_t imm);
+
+/** Keeps a decoded instruction for helpers. */
+const struct mips_insn *mips_keep_insn(struct mips_front *f, const struct mips_insn *insn);
+
+/** Field `member` of the vCPU, for IR_STATE and IR_PUT. */
+#define MIPS_STATE(member) offsetof(struct mips_cpu, member)
 
 /** Appends what one instruction does, unless it is a branch. Does not move pc. */
 void mips_emit_insn(struct mips_front *f, uint32_t word);

@@ -14,6 +14,8 @@ int32_t mips_var_offset(ir_var v)
 		return offsetof(struct mips_cpu, hi);
 	if (v == MIPS_VAR_LO)
 		return offsetof(struct mips_cpu, lo);
+	if (v >= MIPS_VAR_FPR)
+		return (int32_t)(offsetof(struct mips_cpu, fpu.fpr) + 8u * (v - MIPS_VAR_FPR));
 	return (int32_t)(offsetof(struct mips_cpu, gpr) + 8u * v);
 }
 
@@ -60,22 +62,12 @@ static void step(struct mips_front *f)
 	f->ended = true;
 }
 
-/* The branch at f->pc: what it does, decoded. */
-struct branch {
-	enum { CONDITIONAL, DIRECT, INDIRECT } kind;
-	enum ir_condition cc;
-	ir_var a, b;
-	uint64_t target;
-	ir_var link; /* register, or IR_NONE */
-	bool likely;
-};
-
 static uint64_t relative_target(const struct mips_front *f, uint32_t w)
 {
 	return f->pc + 4 + (uint64_t)(int64_t)(mips_simm(w) * 4);
 }
 
-static bool decode_regimm(uint32_t w, struct branch *br)
+static bool decode_regimm(uint32_t w, struct mips_branch *br)
 {
 	unsigned rt = mips_rt(w);
 
@@ -88,7 +80,7 @@ static bool decode_regimm(uint32_t w, struct branch *br)
 }
 
 /* Octeon's branches on a bit: the bit is brought to the sign. */
-static bool decode_bit_branch(struct mips_front *f, uint32_t w, struct branch *br)
+static bool decode_bit_branch(struct mips_front *f, uint32_t w, struct mips_branch *br)
 {
 	unsigned bit = mips_rt(w) + (mips_op(w) & 4) * 8;
 	struct ir_op *o;
@@ -104,19 +96,21 @@ static bool decode_bit_branch(struct mips_front *f, uint32_t w, struct branch *b
 	return true;
 }
 
-static bool decode_branch(struct mips_front *f, uint32_t w, struct branch *br)
+static bool decode_branch(struct mips_front *f, uint32_t w, struct mips_branch *br)
 {
-	*br = (struct branch){ .kind = CONDITIONAL, .a = mips_rs(w), .b = mips_rt(w), .link = IR_NONE };
+	*br = (struct mips_branch){ .kind = MIPS_CONDITIONAL, .a = mips_rs(w), .b = mips_rt(w), .link = IR_NONE };
 	br->target = relative_target(f, w);
+	if (mips_ask_branch(f, w, br))
+		return true;
 	switch (mips_op(w)) {
 	case 0x00:
-		br->kind = INDIRECT;
+		br->kind = MIPS_INDIRECT;
 		br->link = mips_funct(w) == 9 && mips_rd(w) != 0 ? mips_rd(w) : IR_NONE;
 		return true;
 	case 0x01: br->b = IR_ZERO; return decode_regimm(w, br);
 	case 0x02:
 	case 0x03:
-		br->kind = DIRECT;
+		br->kind = MIPS_DIRECT;
 		br->target = ((f->pc + 4) & ~0xfffffffull) | (uint64_t)(w & 0x3ffffff) << 2;
 		br->link = mips_op(w) == 3 ? 31 : IR_NONE;
 		return true;
@@ -141,7 +135,7 @@ static bool decode_branch(struct mips_front *f, uint32_t w, struct branch *br)
 	default: return false;
 	}
 	if (br->cc == IR_EQ && br->a == br->b)
-		br->kind = DIRECT;
+		br->kind = MIPS_DIRECT;
 	return true;
 }
 
@@ -177,7 +171,7 @@ static enum ir_condition opposite(enum ir_condition cc)
 	return table[cc];
 }
 
-static void side_exit(struct mips_front *f, const struct branch *br, enum ir_condition cc, uint64_t target)
+static void side_exit(struct mips_front *f, const struct mips_branch *br, enum ir_condition cc, uint64_t target)
 {
 	struct ir_op *o = leave(f, IR_BRANCH, target);
 
@@ -186,7 +180,7 @@ static void side_exit(struct mips_front *f, const struct branch *br, enum ir_con
 	o->b = br->b;
 }
 
-static void emit_conditional(struct mips_front *f, const struct branch *br, uint32_t slot)
+static void emit_conditional(struct mips_front *f, const struct mips_branch *br, uint32_t slot)
 {
 	if (br->likely) {
 		side_exit(f, br, opposite(br->cc), f->pc + 8);
@@ -205,9 +199,25 @@ static void emit_conditional(struct mips_front *f, const struct branch *br, uint
 	f->pc += 8;
 }
 
+/* Instructions after which the code that follows may mean something else: CTC1, and MTC0 and DMTC0 of Status. */
+static bool changes_mode(uint32_t w)
+{
+	if (mips_op(w) == 0x11)
+		return mips_rs(w) == 6;
+	return mips_op(w) == 0x10 && (mips_rs(w) == 4 || mips_rs(w) == 5) && mips_rd(w) == 12;
+}
+
+/* SYSCALL, BREAK, ERET, WAIT: nothing behind them is reached. */
+static bool ends_flow(uint32_t w)
+{
+	if (mips_op(w) == 0)
+		return mips_funct(w) == 0x0c || mips_funct(w) == 0x0d;
+	return mips_op(w) == 0x10 && (w >> 25 & 1) != 0 && (mips_funct(w) == 0x18 || mips_funct(w) == 0x20);
+}
+
 static void emit_branch(struct mips_front *f, uint32_t word)
 {
-	struct branch br;
+	struct mips_branch br;
 	uint32_t slot;
 
 	if (at_page_end(f->pc)) {
@@ -215,21 +225,21 @@ static void emit_branch(struct mips_front *f, uint32_t word)
 		return;
 	}
 	slot = word_at(f, f->pc + 4);
-	if (mips_is_barred_from_slot(f->source->cpu, slot) || !decode_branch(f, word, &br)) {
+	if (mips_is_barred_from_slot(f->source->cpu, slot) || changes_mode(slot) || !decode_branch(f, word, &br)) {
 		step(f);
 		return;
 	}
-	br.a = br.kind == DIRECT ? IR_ZERO : keep(f, br.a, br.link, slot);
-	br.b = br.kind == CONDITIONAL ? keep(f, br.b, br.link, slot) : IR_ZERO;
+	br.a = br.kind == MIPS_DIRECT ? IR_ZERO : keep(f, br.a, br.link, slot);
+	br.b = br.kind == MIPS_CONDITIONAL ? keep(f, br.b, br.link, slot) : IR_ZERO;
 	f->insns++;
 	if (br.link != IR_NONE)
 		mips_emit_const(f, br.link, f->pc + 8);
-	if (br.kind == CONDITIONAL) {
+	if (br.kind == MIPS_CONDITIONAL) {
 		emit_conditional(f, &br, slot);
 		return;
 	}
 	delay_slot(f, slot);
-	if (br.kind == DIRECT)
+	if (br.kind == MIPS_DIRECT)
 		leave(f, IR_EXIT, br.target);
 	else
 		jump(f, br.a);
@@ -239,13 +249,14 @@ static void emit_branch(struct mips_front *f, uint32_t word)
 /* Room for one more instruction with its delay slot and the exit. */
 static bool has_room(const struct mips_front *f)
 {
-	return f->out->count + 24 < IR_MAX_OPS && f->next_temp + 16u < IR_MAX_VARS && f->insns + 2 < MIPS_BLOCK_INSNS;
+	return f->out->count + 40 < IR_MAX_OPS && f->next_temp + 24u < IR_MAX_VARS && f->insns + 2 < MIPS_BLOCK_INSNS;
 }
 
 void mips_translate_block(struct mips_source *source, struct ir_block *out)
 {
 	struct mips_front f = { .source = source, .out = out, .pc = source->pc, .next_temp = MIPS_VAR_STATE };
 
+	memset(f.condition, IR_NONE, sizeof(f.condition));
 	source->nr_insns = 0;
 	out->count = 0;
 	out->pc = source->pc;
@@ -261,7 +272,7 @@ void mips_translate_block(struct mips_source *source, struct ir_block *out)
 			f.pc += 4;
 			f.insns++;
 		}
-		if (!f.ended && (!same_page(f.pc, source->pc) || !has_room(&f))) {
+		if (!f.ended && (!same_page(f.pc, source->pc) || !has_room(&f) || ends_flow(word))) {
 			leave(&f, IR_EXIT, f.pc);
 			f.ended = true;
 		}

@@ -9,10 +9,11 @@
 #include "arch/mips64/guest/insn.h"
 #include "features/engine-dbt/ir.h"
 
-/** Variables: the general registers by number (IR_ZERO is $0), HI, LO; temporaries follow. */
+/** Variables: the general registers by number (IR_ZERO is $0), HI, LO, the FP registers; temporaries follow. */
 #define MIPS_VAR_HI    32u
 #define MIPS_VAR_LO    33u
-#define MIPS_VAR_STATE 34u
+#define MIPS_VAR_FPR   34u
+#define MIPS_VAR_STATE 66u
 
 /** Most guest instructions of a block. */
 #define MIPS_BLOCK_INSNS 64u

@@ -191,6 +191,11 @@ void x86_alu_load(struct x86_asm *a, enum x86_alu op, bool wide, enum x86_reg d,
 	op_mem(a, wide, (unsigned)op << 3 | 3, d, m, false);
 }
 
+void x86_alu_store(struct x86_asm *a, enum x86_alu op, bool wide, enum x86_reg s, struct x86_mem m)
+{
+	op_mem(a, wide, (unsigned)op << 3 | 1, s, m, false);
+}
+
 void x86_alu_store_imm(struct x86_asm *a, enum x86_alu op, bool wide, int32_t value, struct x86_mem m)
 {
 	op_mem(a, wide, is_small(value) ? 0x83 : 0x81, op, m, false);
@@ -230,6 +235,147 @@ void x86_unary(struct x86_asm *a, enum x86_unary op, bool wide, enum x86_reg d)
 void x86_imul(struct x86_asm *a, bool wide, enum x86_reg d, enum x86_reg s)
 {
 	op_reg(a, wide, 0x0faf, d, s, false);
+}
+
+void x86_test_al_imm(struct x86_asm *a, unsigned value)
+{
+	byte(a, 0xa8);
+	byte(a, value & 0xff);
+}
+
+/* Three-byte VEX prefix for 128-bit scalar operations (SDM volume 2, 2.3.5): map 2 is 0F 38, 3 is 0F 3A; pp 1 66, 2 F3, 3 F2. */
+static void vex(struct x86_asm *a, bool wide, unsigned map, unsigned pp, unsigned reg, unsigned vvvv, unsigned rm)
+{
+	byte(a, 0xc4);
+	byte(a, (~reg >> 3 & 1) << 7 | 1u << 6 | (~rm >> 3 & 1) << 5 | map);
+	byte(a, (wide ? 0x80u : 0) | (~vvvv & 15) << 3 | pp);
+}
+
+void x86_rorx(struct x86_asm *a, bool wide, enum x86_reg d, enum x86_reg s, unsigned count)
+{
+	vex(a, wide, 3, 3, d, 0, s);
+	byte(a, 0xf0);
+	byte(a, 0xc0 | (d & 7u) << 3 | (s & 7u));
+	byte(a, count);
+}
+
+void x86_shiftx(struct x86_asm *a, enum x86_shift op, bool wide, enum x86_reg d, enum x86_reg s, enum x86_reg count)
+{
+	vex(a, wide, 2, op == SHIFT_SHL ? 1 : op == SHIFT_SAR ? 2 : 3, d, count, s);
+	byte(a, 0xf7);
+	byte(a, 0xc0 | (d & 7u) << 3 | (s & 7u));
+}
+
+void x86_btr(struct x86_asm *a, enum x86_reg d, unsigned n)
+{
+	op_reg(a, n >= 32, 0x0fba, 6, d, false);
+	byte(a, n);
+}
+
+void x86_bsr(struct x86_asm *a, bool wide, enum x86_reg d, enum x86_reg s)
+{
+	op_reg(a, wide, 0x0fbd, d, s, false);
+}
+
+void x86_cqo(struct x86_asm *a, bool wide)
+{
+	rex(a, wide, 0, 0, 0, false);
+	byte(a, 0x99);
+}
+
+/* --- SSE: the prefix that belongs to the opcode stands before REX (SDM volume 2, 2.2.1.2) */
+
+#define PREFIX_PACKED 0x66u
+#define PREFIX_DOUBLE 0xf2u
+#define PREFIX_SINGLE 0xf3u
+
+static void sse_reg(struct x86_asm *a, unsigned prefix, bool wide, unsigned op, unsigned reg, unsigned rm)
+{
+	if (prefix != 0)
+		byte(a, prefix);
+	op_reg(a, wide, op, reg, rm, false);
+}
+
+static void sse_mem(struct x86_asm *a, unsigned prefix, bool wide, unsigned op, unsigned reg, struct x86_mem m)
+{
+	if (prefix != 0)
+		byte(a, prefix);
+	op_mem(a, wide, op, reg, m, false);
+}
+
+static unsigned scalar_prefix(bool wide)
+{
+	return wide ? PREFIX_DOUBLE : PREFIX_SINGLE;
+}
+
+void x86_movaps(struct x86_asm *a, enum x86_xmm d, enum x86_xmm s)
+{
+	sse_reg(a, 0, false, 0x0f28, d, s);
+}
+
+void x86_movss(struct x86_asm *a, enum x86_xmm d, enum x86_xmm s)
+{
+	sse_reg(a, PREFIX_SINGLE, false, 0x0f10, d, s);
+}
+
+void x86_load_xmm(struct x86_asm *a, bool wide, enum x86_xmm d, struct x86_mem m)
+{
+	sse_mem(a, scalar_prefix(wide), false, 0x0f10, d, m);
+}
+
+void x86_store_xmm(struct x86_asm *a, bool wide, enum x86_xmm s, struct x86_mem m)
+{
+	sse_mem(a, scalar_prefix(wide), false, 0x0f11, s, m);
+}
+
+void x86_xmm_from_reg(struct x86_asm *a, bool wide, enum x86_xmm d, enum x86_reg s)
+{
+	sse_reg(a, PREFIX_PACKED, wide, 0x0f6e, d, s);
+}
+
+void x86_reg_from_xmm(struct x86_asm *a, bool wide, enum x86_reg d, enum x86_xmm s)
+{
+	sse_reg(a, PREFIX_PACKED, wide, 0x0f7e, s, d);
+}
+
+void x86_sse_op(struct x86_asm *a, enum x86_sse op, bool wide, enum x86_xmm d, enum x86_xmm s)
+{
+	sse_reg(a, scalar_prefix(wide), false, 0x0f00u | op, d, s);
+}
+
+void x86_sse_logic_op(struct x86_asm *a, enum x86_sse_logic op, enum x86_xmm d, enum x86_xmm s)
+{
+	sse_reg(a, 0, false, 0x0f00u | op, d, s);
+}
+
+void x86_sse_logic_load(struct x86_asm *a, enum x86_sse_logic op, enum x86_xmm d, struct x86_mem m)
+{
+	sse_mem(a, 0, false, 0x0f00u | op, d, m);
+}
+
+void x86_paddq_load(struct x86_asm *a, enum x86_xmm d, struct x86_mem m)
+{
+	sse_mem(a, PREFIX_PACKED, false, 0x0fd4, d, m);
+}
+
+void x86_ucomis(struct x86_asm *a, bool wide, enum x86_xmm d, enum x86_xmm s)
+{
+	sse_reg(a, wide ? PREFIX_PACKED : 0, false, 0x0f2e, d, s);
+}
+
+void x86_cvt_from_int(struct x86_asm *a, bool wide, bool from64, enum x86_xmm d, enum x86_reg s)
+{
+	sse_reg(a, scalar_prefix(wide), from64, 0x0f2a, d, s);
+}
+
+void x86_cvt_to_int(struct x86_asm *a, bool wide, bool to64, bool truncate, enum x86_reg d, enum x86_xmm s)
+{
+	sse_reg(a, scalar_prefix(wide), to64, truncate ? 0x0f2c : 0x0f2d, d, s);
+}
+
+void x86_cvt_size(struct x86_asm *a, bool to_wide, enum x86_xmm d, enum x86_xmm s)
+{
+	sse_reg(a, scalar_prefix(!to_wide), false, 0x0f5a, d, s);
 }
 
 /* The displacement counts from the end of the instruction, which it ends. */

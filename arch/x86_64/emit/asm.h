@@ -14,6 +14,15 @@
 /** General registers by encoding. */
 enum x86_reg { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
 
+/** SSE registers by encoding. */
+enum x86_xmm { XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7, XMM8, XMM9, XMM10, XMM11, XMM12, XMM13, XMM14, XMM15 };
+
+/** Scalar arithmetic by its second opcode byte; `wide` is double precision. */
+enum x86_sse { SSE_SQRT = 0x51, SSE_ADD = 0x58, SSE_MUL = 0x59, SSE_SUB = 0x5c, SSE_DIV = 0x5e };
+
+/** Bitwise operations on a whole SSE register by their second opcode byte. */
+enum x86_sse_logic { SSE_AND = 0x54, SSE_XOR = 0x57 };
+
 /** Condition codes as in Jcc, SETcc and CMOVcc. */
 enum x86_cc {
 	CC_O,
@@ -105,8 +114,15 @@ void x86_bswap(struct x86_asm *a, bool wide, enum x86_reg d);
 void x86_alu(struct x86_asm *a, enum x86_alu op, bool wide, enum x86_reg d, enum x86_reg s);
 void x86_alu_imm(struct x86_asm *a, enum x86_alu op, bool wide, enum x86_reg d, int32_t value);
 void x86_alu_load(struct x86_asm *a, enum x86_alu op, bool wide, enum x86_reg d, struct x86_mem m);
+void x86_alu_store(struct x86_asm *a, enum x86_alu op, bool wide, enum x86_reg s, struct x86_mem m);
 void x86_alu_store_imm(struct x86_asm *a, enum x86_alu op, bool wide, int32_t value, struct x86_mem m);
 void x86_test(struct x86_asm *a, bool wide, enum x86_reg d, enum x86_reg s);
+/** TEST AL, imm8: two bytes that change nothing but flags, of which the second can say something. */
+void x86_test_al_imm(struct x86_asm *a, unsigned value);
+/** RORX (BMI2): d := s rotated right; no flags. */
+void x86_rorx(struct x86_asm *a, bool wide, enum x86_reg d, enum x86_reg s, unsigned count);
+/** SHLX, SHRX, SARX (BMI2): d := s shifted by the low bits of count; no flags. */
+void x86_shiftx(struct x86_asm *a, enum x86_shift op, bool wide, enum x86_reg d, enum x86_reg s, enum x86_reg count);
 /** Tests bit n of d: carry flag. */
 void x86_bt(struct x86_asm *a, enum x86_reg d, unsigned n);
 void x86_shift_imm(struct x86_asm *a, enum x86_shift op, bool wide, enum x86_reg d, unsigned count);
@@ -115,6 +131,40 @@ void x86_shift_cl(struct x86_asm *a, enum x86_shift op, bool wide, enum x86_reg 
 void x86_unary(struct x86_asm *a, enum x86_unary op, bool wide, enum x86_reg d);
 /** d *= s */
 void x86_imul(struct x86_asm *a, bool wide, enum x86_reg d, enum x86_reg s);
+
+/* Scalar floating point (SDM volume 1, 10.4 and 11.4). `wide` is double precision, or 64 bits of an integer. */
+/** d := s, the whole register. */
+void x86_movaps(struct x86_asm *a, enum x86_xmm d, enum x86_xmm s);
+/** The low 32 bits of d := those of s; the rest of d stays. */
+void x86_movss(struct x86_asm *a, enum x86_xmm d, enum x86_xmm s);
+/** Loads the low 32 or 64 bits and clears the rest. */
+void x86_load_xmm(struct x86_asm *a, bool wide, enum x86_xmm d, struct x86_mem m);
+/** Stores the low 32 or 64 bits. */
+void x86_store_xmm(struct x86_asm *a, bool wide, enum x86_xmm s, struct x86_mem m);
+/** Moves the low 32 or 64 bits; the rest of the destination is cleared. */
+void x86_xmm_from_reg(struct x86_asm *a, bool wide, enum x86_xmm d, enum x86_reg s);
+void x86_reg_from_xmm(struct x86_asm *a, bool wide, enum x86_reg d, enum x86_xmm s);
+void x86_sse_op(struct x86_asm *a, enum x86_sse op, bool wide, enum x86_xmm d, enum x86_xmm s);
+void x86_sse_logic_op(struct x86_asm *a, enum x86_sse_logic op, enum x86_xmm d, enum x86_xmm s);
+/** The same with 16 aligned bytes in memory. */
+void x86_sse_logic_load(struct x86_asm *a, enum x86_sse_logic op, enum x86_xmm d, struct x86_mem m);
+/** Adds both 64-bit halves; memory must be 16-byte aligned. */
+void x86_paddq_load(struct x86_asm *a, enum x86_xmm d, struct x86_mem m);
+/** UCOMISD or UCOMISS: ZF, PF, CF as of an unsigned comparison, all set if unordered. */
+void x86_ucomis(struct x86_asm *a, bool wide, enum x86_xmm d, enum x86_xmm s);
+/** Integer of 32 or 64 bits → number. The rest of d stays. */
+void x86_cvt_from_int(struct x86_asm *a, bool wide, bool from64, enum x86_xmm d, enum x86_reg s);
+/** Number → integer of 32 or 64 bits, rounded by MXCSR or toward zero; 1 << 31 or 1 << 63 if it does not fit. */
+void x86_cvt_to_int(struct x86_asm *a, bool wide, bool to64, bool truncate, enum x86_reg d, enum x86_xmm s);
+/** Double → single (to_wide false) or single → double. The rest of d stays. */
+void x86_cvt_size(struct x86_asm *a, bool to_wide, enum x86_xmm d, enum x86_xmm s);
+/** Clears bit n of d. */
+void x86_btr(struct x86_asm *a, enum x86_reg d, unsigned n);
+
+/** Index of the highest bit set of s; ZF if there is none, and d is then undefined. */
+void x86_bsr(struct x86_asm *a, bool wide, enum x86_reg d, enum x86_reg s);
+/** CQO or CDQ: RDX := sign of RAX. */
+void x86_cqo(struct x86_asm *a, bool wide);
 
 /* Control flow. Targets are addresses in the executing view. */
 /** JMP rel32 to a known target. Returns the writable address of its displacement, for x86_patch(). */

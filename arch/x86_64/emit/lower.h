@@ -3,8 +3,10 @@
  * x86-64 back end of the translator: IR → host code.
  *
  * While translated code runs, RBP holds the vCPU, some variables are pinned to
- * registers (x86_pins), and the others live in memory or, within a block, in a pool
- * of registers that C functions preserve. RAX, RCX and RDX are scratch.
+ * registers (x86_pins), XMM15 holds the count of guest instructions, and the other
+ * variables live in memory or, within a block, in a pool of registers. RAX, RCX, RDX,
+ * XMM0 and XMM1 are scratch. MXCSR rounds to nearest and masks all exceptions; its
+ * flags collect what the guest's floating point raised.
  */
 #ifndef X86_64_EMIT_LOWER_H
 #define X86_64_EMIT_LOWER_H
@@ -14,6 +16,9 @@
 
 #include "arch/x86_64/emit/asm.h"
 #include "features/engine-dbt/ir.h"
+
+/** Where instructions are counted. */
+#define X86_COUNTER XMM15
 
 /** A variable that stays in a register across blocks. */
 struct x86_pin {
@@ -30,29 +35,54 @@ struct x86_layout {
 	int32_t spill;            /**< 8 bytes for each variable that is not state */
 	int32_t fetch_key;        /**< XORed to a target before it is compared in the jump cache */
 	int32_t jump_cache;       /**< entries of {key, code}, 16 bytes */
+	int32_t counts;           /**< 16 bytes, aligned so, for each number n up to 255: {n, 0} */
+	int32_t fp_status;        /**< 32 bits, of which FCMP sets one */
+	int32_t fp_last;          /**< struct x86_fp_last */
+	int32_t fp_masks;         /**< struct x86_fp_masks, 16-byte aligned */
 	int32_t (*var)(ir_var v); /**< place of a state variable */
-	unsigned nr_state;        /**< variables below are state */
+	unsigned nr_state;        /**< variables below are state, those from first_fp on FP registers */
+	unsigned first_fp;
 	unsigned tlb_bits;        /**< log2 of the soft TLB's entries of {tag, to_host} */
 	const struct x86_pin *pins;
 	unsigned nr_pins;
+};
+
+/** The last arithmetic FP operation. */
+struct x86_fp_last {
+	uint64_t a, b, e; /**< its operands */
+	uint32_t note;    /**< its note; the front end makes it 0 when it has looked at it */
+};
+
+/** Constants for changing signs. */
+struct x86_fp_masks {
+	uint64_t sign[2][2];     /**< by single or double: the sign bit */
+	uint64_t magnitude[2][2]; /**< all others */
 };
 
 /** C functions that generated code calls, by way of stubs. */
 struct x86_helpers {
 	/** Slow load: returns the value in .value, extended as `kind` says; .leave if an exception was taken. */
 	struct x86_result {
-		uint64_t value, leave;
+		uint64_t value, leave; /* as exec() */
 	} (*load)(void *cpu, uint64_t va, uint64_t where, uint64_t kind);
-	/** Slow store of 1, 2, 4 or 8 bytes; returns non-zero if control has to leave. */
+	/** Slow store of 1, 2, 4 or 8 bytes; returns as exec(). */
 	uint64_t (*store)(void *cpu, uint64_t va, uint64_t where, uint64_t value, uint64_t size);
-	/** Executes one instruction; returns non-zero if control has to leave, with the pc set. */
+	/** Executes one instruction; returns 0, or X86_LEAVE with others of these and the pc set. */
 	uint64_t (*exec)(void *cpu, const void *insn, uint64_t where);
+	/** The same for one that looks at FP state. */
+	uint64_t (*exec_fp)(void *cpu, const void *insn, uint64_t where);
 };
+
+/* What helpers return that leave the block. */
+#define X86_LEAVE 1u /**< go on at the pc in the state */
+#define X86_DONE  2u /**< the instruction was executed: it counts */
+#define X86_OUT   4u /**< go to the engine, not to another block */
 
 /** `where` of a helper: guest pc with this bit set in a delay slot. */
 #define X86_IN_SLOT 1u
-/** `kind` of a slow load: size, with this bit set if signed. */
-#define X86_SIGNED 16u
+/** `kind` of a slow load: size, with bits for a signed one and for one that must be aligned on every model. */
+#define X86_SIGNED  16u
+#define X86_ALIGNED 32u
 
 /** Why translated code came back to the engine: an exit's number, or one of these. */
 #define X86_LEFT      0xffffffffu /**< the pc in the state says where to go on */
@@ -68,10 +98,17 @@ struct x86_runtime {
 	uint64_t jump;                                  /**< go to the guest address in RAX */
 	uint64_t load;                                  /**< RAX address, RCX kind, RDX where → RAX */
 	uint64_t store[4];                              /**< by log2 of size: RAX address, RCX value, RDX where */
-	uint64_t exec;                                  /**< RAX instruction, RDX where */
+	uint64_t exec[2];                               /**< RAX instruction, RDX where; without and with FP state */
+	bool bmi2;                                      /**< RORX, SHLX, ... may be used */
 };
 
-/** Writes the shared code. layout and helpers are set. */
+/** True if the CPU that this runs on has BMI2 (CPUID leaf 7). */
+bool x86_host_has_bmi2(void);
+
+/** Clears what MXCSR's flags have collected, and makes it what generated code needs. */
+void x86_clear_fp_flags(void);
+
+/** Writes the shared code. layout and helpers are set, and what of the host's CPU may be used. */
 void x86_emit_runtime(struct x86_runtime *r, struct x86_asm *a);
 
 /** An exit of a block that can be linked to another block. */
@@ -88,7 +125,9 @@ struct x86_exit {
 struct x86_block {
 	const struct ir_block *ir;
 	int32_t tlb_read, tlb_write; /**< offsets of the soft TLBs of the block's mode */
+	bool has_tag_key; /**< tags there have bits besides the page's address: those at layout.tag_key */
 	bool big_endian;
+	bool loops; /**< exits to the block's own start may stay within it */
 	uint32_t first_exit; /**< number of exits[0] to the engine */
 	struct x86_exit exits[X86_MAX_EXITS];
 	unsigned nr_exits;

@@ -124,6 +124,7 @@ static void multiply_wide(struct alloc *s, const struct ir_op *o, enum x86_unary
 {
 	x86_mov(s->a, true, RAX, alloc_use(s, o->a));
 	x86_unary(s->a, op, true, alloc_use(s, o->b));
+	alloc_unlock(s);
 	move(s->a, alloc_define(s, o->d), RAX);
 	move(s->a, alloc_define(s, o->e), RDX);
 }
@@ -148,6 +149,19 @@ static void conditional_move(struct alloc *s, const struct ir_op *o, enum x86_cc
 	alloc_use(s, o->d);
 	x86_test(s->a, true, b, b);
 	x86_cmov(s->a, cc, alloc_define(s, o->d), a);
+}
+
+/* BSR leaves its destination alone, or undefined, if there is no bit: 2 * bits - 1 becomes the number of bits. */
+static void leading_zeros(struct alloc *s, const struct ir_op *o, bool wide)
+{
+	unsigned bits = wide ? 64 : 32;
+	enum x86_reg a = alloc_use(s, o->a);
+
+	x86_mov_imm(s->a, RCX, 2 * bits - 1);
+	x86_bsr(s->a, wide, RAX, a);
+	x86_cmov(s->a, CC_E, RAX, RCX);
+	x86_alu_imm(s->a, ALU_XOR, false, RAX, (int32_t)bits - 1);
+	x86_mov(s->a, false, alloc_define(s, o->d), RAX);
 }
 
 enum x86_cc x86_compare(struct alloc *s, const struct ir_op *o)
@@ -224,9 +238,14 @@ void x86_lower_alu(struct alloc *s, const struct ir_op *o)
 	case IR_MULW: multiply(s, o, true); break;
 	case IR_MULH: multiply_wide(s, o, UNARY_IMUL); break;
 	case IR_MULHU: multiply_wide(s, o, UNARY_MUL); break;
+	case IR_CLZ: leading_zeros(s, o, true); break;
+	case IR_CLZW: leading_zeros(s, o, false); break;
 	case IR_MOVZ: conditional_move(s, o, CC_E); break;
 	case IR_MOVN: conditional_move(s, o, CC_NE); break;
-	case IR_STATE: x86_load(s->a, false, 4, alloc_define(s, o->d), x86_at(RBP, (int32_t)o->imm)); break;
+	case IR_STATE:
+		x86_load(s->a, o->is_signed, o->size, alloc_define(s, o->d), x86_at(RBP, (int32_t)o->imm));
+		break;
+	case IR_PUT: x86_store(s->a, o->size, alloc_use(s, o->a), x86_at(RBP, (int32_t)o->imm)); break;
 	default: x86_ud2(s->a); break;
 	}
 }

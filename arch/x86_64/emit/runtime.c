@@ -2,6 +2,26 @@
 /* Code that all blocks share: the way in and out, calls of helpers, jumps to computed guest addresses. */
 #include "arch/x86_64/emit/lower.h"
 
+bool x86_host_has_bmi2(void)
+{
+	uint32_t a = 0, b, c, d;
+
+	__asm__("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d));
+	if (a < 7)
+		return false;
+	a = 7;
+	c = 0;
+	__asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	return (b >> 8 & 1) != 0;
+}
+
+void x86_clear_fp_flags(void)
+{
+	const uint32_t idle = 0x1f80; /* all exceptions masked, round to nearest (SDM volume 1, 10.2.3) */
+
+	__asm__ volatile("ldmxcsr %0" : : "m"(idle));
+}
+
 /* Registers that C functions preserve (System V ABI, 3.2.1), besides RSP. */
 static const enum x86_reg preserved[] = { RBX, RBP, R12, R13, R14, R15 };
 #define NR_PRESERVED (sizeof(preserved) / sizeof(preserved[0]))
@@ -10,12 +30,14 @@ static void store_pins(const struct x86_runtime *r, struct x86_asm *a)
 {
 	for (unsigned n = 0; n < r->layout.nr_pins; n++)
 		x86_store(a, 8, r->layout.pins[n].reg, x86_at(RBP, r->layout.var(r->layout.pins[n].var)));
+	x86_store_xmm(a, true, X86_COUNTER, x86_at(RBP, r->layout.instructions));
 }
 
 static void load_pins(const struct x86_runtime *r, struct x86_asm *a)
 {
 	for (unsigned n = 0; n < r->layout.nr_pins; n++)
 		x86_load64(a, r->layout.pins[n].reg, x86_at(RBP, r->layout.var(r->layout.pins[n].var)));
+	x86_load_xmm(a, true, X86_COUNTER, x86_at(RBP, r->layout.instructions));
 }
 
 static void *executable(uint64_t address)
@@ -92,14 +114,30 @@ static void call_helper(struct x86_asm *a, uint64_t function)
 	x86_alu_imm(a, ALU_ADD, true, RSP, 8);
 }
 
-/* Back to the block, or out if `flag` is not zero. */
+/*
+ * Back to the block, or on at the pc if `flag`, one of X86_LEAVE and so on, is not zero. Behind the call in the block
+ * stands TEST AL, imm8, which does nothing but tell how many of the block's instructions were executed before.
+ */
 static void finish_stub(struct x86_runtime *r, struct x86_asm *a, enum x86_reg flag)
 {
-	uint8_t *stay;
+	uint8_t *stay, *out;
 
 	x86_test(a, true, flag, flag);
 	stay = x86_jcc(a, CC_E, 0);
-	x86_alu_imm(a, ALU_ADD, true, RSP, 8); /* the way back into the block */
+	x86_pop(a, RCX);
+	x86_load(a, false, 1, RCX, x86_at(RCX, 1));
+	x86_mov(a, false, RSI, flag);
+	x86_shift_imm(a, SHIFT_SHR, false, RSI, 1);
+	x86_alu_imm(a, ALU_AND, false, RSI, 1);
+	x86_alu(a, ALU_ADD, false, RCX, RSI);
+	x86_alu_load(a, ALU_ADD, true, RCX, x86_at(RBP, r->layout.instructions));
+	x86_store(a, 8, RCX, x86_at(RBP, r->layout.instructions));
+	x86_bt(a, flag, 2);
+	out = x86_jcc(a, CC_B, 0);
+	load_pins(r, a);
+	x86_load64(a, RAX, x86_at(RBP, r->layout.pc));
+	x86_jmp(a, r->jump);
+	x86_patch(out, a->to_execute, x86_here(a));
 	x86_mov_imm(a, RAX, X86_LEFT);
 	x86_jmp(a, r->left);
 	x86_patch(stay, a->to_execute, x86_here(a));
@@ -126,12 +164,12 @@ static void emit_store_stub(struct x86_runtime *r, struct x86_asm *a, unsigned l
 	finish_stub(r, a, RAX);
 }
 
-static void emit_exec_stub(struct x86_runtime *r, struct x86_asm *a)
+static void emit_exec_stub(struct x86_runtime *r, struct x86_asm *a, bool fp)
 {
-	r->exec = x86_here(a);
+	r->exec[fp] = x86_here(a);
 	store_pins(r, a);
 	x86_mov(a, true, RSI, RAX);
-	call_helper(a, (uint64_t)(uintptr_t)r->helpers.exec);
+	call_helper(a, (uint64_t)(uintptr_t)(fp ? r->helpers.exec_fp : r->helpers.exec));
 	finish_stub(r, a, RAX);
 }
 
@@ -143,5 +181,6 @@ void x86_emit_runtime(struct x86_runtime *r, struct x86_asm *a)
 	emit_load_stub(r, a);
 	for (unsigned n = 0; n < 4; n++)
 		emit_store_stub(r, a, n);
-	emit_exec_stub(r, a);
+	emit_exec_stub(r, a, false);
+	emit_exec_stub(r, a, true);
 }

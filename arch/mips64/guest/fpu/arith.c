@@ -20,8 +20,8 @@ bool fpu_settle(struct mips_cpu *c, const struct mips_insn *i, const struct fpu_
 	return true;
 }
 
-/** One instruction's result; a is fs, b ft, r fr. Multiply-add rounds twice, as Release 2 does (MADD.fmt). */
-static uint64_t evaluate(struct fpu_env *e, enum fpu_op op, bool is_double, uint64_t a, uint64_t b, uint64_t r)
+/* Multiply-add rounds twice, as Release 2 does (MADD.fmt). */
+uint64_t fpu_evaluate(struct fpu_env *e, enum fpu_op op, bool is_double, uint64_t a, uint64_t b, uint64_t r)
 {
 	uint64_t one = is_double ? 0x3ff0000000000000u : 0x3f800000u;
 	uint64_t sign = is_double ? 0x8000000000000000u : 0x80000000u;
@@ -31,8 +31,8 @@ static uint64_t evaluate(struct fpu_env *e, enum fpu_op op, bool is_double, uint
 	case FPU_RSQRT: return fpu_compute(e, FPU_DIV, is_double, one, fpu_compute(e, FPU_SQRT, is_double, a, a));
 	case FPU_MADD: return fpu_compute(e, FPU_ADD, is_double, fpu_compute(e, FPU_MUL, is_double, a, b), r);
 	case FPU_MSUB: return fpu_compute(e, FPU_SUB, is_double, fpu_compute(e, FPU_MUL, is_double, a, b), r);
-	case FPU_NMADD: return evaluate(e, FPU_MADD, is_double, a, b, r) ^ sign;
-	case FPU_NMSUB: return evaluate(e, FPU_MSUB, is_double, a, b, r) ^ sign;
+	case FPU_NMADD: return fpu_evaluate(e, FPU_MADD, is_double, a, b, r) ^ sign;
+	case FPU_NMSUB: return fpu_evaluate(e, FPU_MSUB, is_double, a, b, r) ^ sign;
 	default: return fpu_compute(e, op, is_double, a, b);
 	}
 }
@@ -54,7 +54,7 @@ const struct mips_insn *fpu_any_arithmetic(struct mips_cpu *c, const struct mips
 	if (!fpu_holds(c, format, i->a | i->b | i->d | i->s))
 		return mips_raise(c, i, EXC_RI);
 
-	uint64_t result = evaluate(&e, op, format == FPU_D, fpu_read(c, format, i->a), fpu_read(c, format, i->b),
+	uint64_t result = fpu_evaluate(&e, op, format == FPU_D, fpu_read(c, format, i->a), fpu_read(c, format, i->b),
 				   fpu_read(c, format, i->s));
 
 	if ((e.raised != 0 || !is_sign_change(op)) && !fpu_settle(c, i, &e))

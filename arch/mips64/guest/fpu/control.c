@@ -101,6 +101,7 @@ static const struct mips_insn *ctc1(struct mips_cpu *c, const struct mips_insn *
 		return i + 1;
 	}
 	c->fpu.fcsr = merge(c->fpu.fcsr, i->s, (uint32_t)c->gpr[i->b]);
+	mips_update_mode(c);
 	return traps(c->fpu.fcsr) ? mips_raise(c, i, EXC_FPE) : i + 1;
 }
 

@@ -12,11 +12,9 @@ static bool is_integer(enum fpu_format format)
 	return format == FPU_W || format == FPU_L;
 }
 
-static uint64_t evaluate(struct fpu_env *e, const struct mips_insn *i, uint64_t v)
+uint64_t fpu_convert(struct fpu_env *e, enum fpu_format from, enum fpu_format to, enum fpu_rounding rounding,
+		     uint64_t v)
 {
-	enum fpu_format from = (enum fpu_format)i->b, to = (enum fpu_format)i->s;
-	enum fpu_rounding rounding = (enum fpu_rounding)i->imm;
-
 	if (is_integer(to))
 		return fpu_to_integer(e, rounding == FPU_BY_FCSR ? e->rounding : rounding, from == FPU_D, to == FPU_L,
 				      v);
@@ -107,7 +105,7 @@ static const struct mips_insn *any_conversion(struct mips_cpu *c, const struct m
 	if (!fpu_holds(c, from, i->a) || !fpu_holds(c, to, i->d))
 		return mips_raise(c, i, EXC_RI);
 
-	uint64_t result = evaluate(&e, i, fpu_read(c, from, i->a));
+	uint64_t result = fpu_convert(&e, from, to, (enum fpu_rounding)i->imm, fpu_read(c, from, i->a));
 
 	if (!fpu_settle(c, i, &e))
 		return NULL;

@@ -84,8 +84,8 @@ MIPS_ISA(fpu) = {
 /** Whatever firmware or the loader left in MXCSR ends here. */
 static int attach(struct vm *vm)
 {
-	(void)vm;
 	sse_idle();
+	fpu_attach_settle(vm);
 	return 0;
 }
 

@@ -6,6 +6,7 @@ objs-mips-fpu := \
 	arch/mips64/guest/fpu/control.o \
 	arch/mips64/guest/fpu/convert.o \
 	arch/mips64/guest/fpu/decode.o \
+	arch/mips64/guest/fpu/last.o \
 	arch/mips64/guest/fpu/move.o \
 	arch/mips64/guest/fpu/number.o \
 	arch/mips64/guest/fpu/quick.o

@@ -71,6 +71,14 @@ struct fpu_env {
 	unsigned raised;
 };
 
+/* What struct mips_fp_last notes: the kind in the low byte, and the operation. */
+#define FPU_NOTE_KIND                        0xffu
+#define FPU_NOTE_COMPARISON                  1u
+#define FPU_NOTE_ARITHMETIC                  2u
+#define FPU_NOTE_CONVERSION                  3u
+#define FPU_NOTE_OF(op, is_double)           (FPU_NOTE_ARITHMETIC | (uint32_t)(is_double) << 8 | (uint32_t)(op) << 9)
+#define FPU_NOTE_TO(from, to, rounding)      (FPU_NOTE_CONVERSION | (uint32_t)(from) << 8 | (uint32_t)(to) << 10 | (uint32_t)(rounding) << 12)
+
 /** FCSR with the bits that the model fixes. */
 static inline uint32_t fpu_fcsr(const struct mips_cpu *c)
 {
@@ -196,6 +204,18 @@ uint64_t fpu_resize(struct fpu_env *e, bool to_double, uint64_t a);
 
 /** True if a or b is a NaN; raises Invalid if one is signalling, or if `always`. */
 bool fpu_unordered(struct fpu_env *e, bool is_double, uint64_t a, uint64_t b, bool always);
+
+/** Result of one arithmetic instruction; a is fs, b ft, r fr. */
+uint64_t fpu_evaluate(struct fpu_env *e, enum fpu_op op, bool is_double, uint64_t a, uint64_t b, uint64_t r);
+
+/** Result of one conversion. */
+uint64_t fpu_convert(struct fpu_env *e, enum fpu_format from, enum fpu_format to, enum fpu_rounding rounding,
+		     uint64_t v);
+
+struct vm;
+
+/** Lets engines do usual arithmetic on the host's FPU: see struct mips_fp_last. */
+void fpu_attach_settle(struct vm *vm);
 
 /* Decoders of one group of instructions each. They return false for words that are reserved. */
 

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Loads and stores: a look into the soft TLB of the block's mode, and the access. */
+#include "arch/x86_64/emit/lowering.h"
+
+/*
+ * RCX := offset of the soft TLB entry. RAX := what its tag must be: the page's address, the bits that alignment
+ * forbids, and the address space.
+ */
+static void emit_lookup(struct x86_lowering *s, const struct ir_op *o, enum x86_reg base)
+{
+	struct x86_asm *a = s->a;
+	unsigned entry_shift = 12 - 4; /* entries of 16 bytes, pages of 4 KiB */
+
+	if (o->imm == 0)
+		x86_mov(a, true, RAX, base);
+	else
+		x86_lea(a, true, RAX, x86_at(base, (int32_t)o->imm));
+	if (s->r->bmi2) {
+		x86_rorx(a, false, RCX, RAX, entry_shift);
+	} else {
+		x86_mov(a, false, RCX, RAX);
+		x86_shift_imm(a, SHIFT_SHR, false, RCX, entry_shift);
+	}
+	x86_alu_imm(a, ALU_AND, false, RCX, (int32_t)(((1u << s->r->layout.tlb_bits) - 1) << 4));
+	x86_alu_imm(a, ALU_AND, true, RAX, (int32_t)(0xfffff000u | (o->size - 1u)));
+	if (s->b->has_tag_key)
+		x86_alu_load(a, ALU_OR, true, RAX, x86_at(RBP, s->r->layout.tag_key));
+}
+
+/* Jumps out unless the entry is the right one. RCX := what to add to a guest address. */
+static uint8_t *emit_check(struct x86_lowering *s, int32_t tlb)
+{
+	struct x86_mem entry = x86_indexed(RBP, RCX, tlb);
+	uint8_t *miss;
+
+	x86_alu_load(s->a, ALU_CMP, true, RAX, entry);
+	miss = x86_jcc(s->a, CC_NE, 0);
+	entry.disp += 8;
+	x86_load64(s->a, RCX, entry);
+	return miss;
+}
+
+static struct x86_mem target(const struct ir_op *o, enum x86_reg base)
+{
+	return x86_indexed(base, RCX, (int32_t)o->imm);
+}
+
+/* Guest byte order: 16 and 32 bits end in the low bits, zero-extended. */
+static void swap(struct x86_asm *a, unsigned size, enum x86_reg r)
+{
+	if (size == 1)
+		return;
+	x86_bswap(a, size == 8, r);
+	if (size == 2)
+		x86_shift_imm(a, SHIFT_SHR, false, r, 16);
+}
+
+static void sign_extend(struct x86_asm *a, unsigned size, enum x86_reg r)
+{
+	if (size == 4)
+		x86_movsxd(a, r, r);
+	else if (size < 4)
+		x86_extend(a, true, size, r, r);
+}
+
+static void load_general(struct x86_lowering *s, const struct ir_op *o, enum x86_reg d, struct x86_mem m)
+{
+	bool swapped = s->b->big_endian && o->size > 1;
+
+	x86_load(s->a, o->is_signed && !swapped, o->size, d, m);
+	if (!swapped)
+		return;
+	swap(s->a, o->size, d);
+	if (o->is_signed)
+		sign_extend(s->a, o->size, d);
+}
+
+/* The value in RAX → an FP register, of which a load of 32 bits replaces the low half. */
+static void set_fp(struct x86_asm *a, const struct ir_op *o, enum x86_xmm d)
+{
+	if (o->size == 8) {
+		x86_xmm_from_reg(a, true, d, RAX);
+	} else {
+		x86_xmm_from_reg(a, false, XMM0, RAX);
+		x86_movss(a, d, XMM0);
+	}
+}
+
+static void load_fp(struct x86_lowering *s, const struct ir_op *o, enum x86_xmm d, struct x86_mem m)
+{
+	if (s->b->big_endian) {
+		x86_load(s->a, false, o->size, RAX, m);
+		swap(s->a, o->size, RAX);
+		set_fp(s->a, o, d);
+	} else if (o->size == 8) {
+		x86_load_xmm(s->a, true, d, m);
+	} else {
+		x86_load_xmm(s->a, false, XMM0, m);
+		x86_movss(s->a, d, XMM0);
+	}
+}
+
+void x86_lower_load(struct x86_lowering *s, const struct ir_op *o)
+{
+	enum x86_reg base = alloc_use(&s->alloc, o->a);
+	bool fp = alloc_is_fp(&s->alloc, o->d);
+	struct alloc_pool before;
+	uint8_t *miss;
+	unsigned d;
+
+	if (ir_reads_d(o))
+		alloc_use_fp(&s->alloc, o->d);
+	emit_lookup(s, o, base);
+	/* The slow side must see the destination's old value as the state that a fault leaves. */
+	before = s->alloc.pool;
+	d = fp ? (unsigned)alloc_define_fp(&s->alloc, o->d) : (unsigned)alloc_define(&s->alloc, o->d);
+	miss = emit_check(s, s->b->tlb_read);
+	if (fp)
+		load_fp(s, o, (enum x86_xmm)d, target(o, base));
+	else
+		load_general(s, o, (enum x86_reg)d, target(o, base));
+	x86_slow_side(s, o, d, miss, &before)->base = base;
+}
+
+/* The value to store in a register that can be stored as it is. RAX is free. */
+static enum x86_reg value_to_store(struct x86_lowering *s, const struct ir_op *o, unsigned value)
+{
+	if (alloc_is_fp(&s->alloc, o->b))
+		x86_reg_from_xmm(s->a, o->size == 8, RAX, (enum x86_xmm)value);
+	else if (s->b->big_endian && o->size > 1)
+		x86_mov(s->a, true, RAX, (enum x86_reg)value);
+	else
+		return (enum x86_reg)value;
+	swap(s->a, o->size, RAX);
+	return RAX;
+}
+
+void x86_lower_store(struct x86_lowering *s, const struct ir_op *o)
+{
+	enum x86_reg base = alloc_use(&s->alloc, o->a);
+	bool fp = alloc_is_fp(&s->alloc, o->b);
+	unsigned value = RAX;
+	uint8_t *miss;
+
+	if (fp)
+		value = alloc_use_fp(&s->alloc, o->b);
+	else if (o->b != IR_ZERO)
+		value = alloc_use(&s->alloc, o->b);
+	emit_lookup(s, o, base);
+	miss = emit_check(s, s->b->tlb_write);
+	if (o->b == IR_ZERO) {
+		x86_mov_imm(s->a, RAX, 0);
+		x86_store(s->a, o->size, RAX, target(o, base));
+	} else if (fp && !s->b->big_endian) {
+		x86_store_xmm(s->a, o->size == 8, (enum x86_xmm)value, target(o, base));
+	} else {
+		x86_store(s->a, o->size, value_to_store(s, o, value), target(o, base));
+	}
+	x86_slow_side(s, o, value, miss, &s->alloc.pool)->base = base;
+}
+
+static void slow_load(struct x86_lowering *s, const struct slow *w)
+{
+	const struct ir_op *o = w->op;
+	bool fp = alloc_is_fp(&s->alloc, o->d);
+
+	x86_mov_imm(s->a, RCX, o->size | (o->is_signed ? X86_SIGNED : 0) | (o->aligned ? X86_ALIGNED : 0));
+	x86_call_stub(s, o, s->r->load);
+	alloc_restore_at(&s->alloc, &w->pool, ir_reads_d(o) ? IR_NONE : o->d);
+	if (fp)
+		set_fp(s->a, o, (enum x86_xmm)w->reg);
+	else
+		x86_mov(s->a, true, (enum x86_reg)w->reg, RAX);
+}
+
+static void slow_store(struct x86_lowering *s, const struct slow *w)
+{
+	const struct ir_op *o = w->op;
+
+	if (o->b == IR_ZERO)
+		x86_mov_imm(s->a, RCX, 0);
+	else if (alloc_is_fp(&s->alloc, o->b))
+		x86_reg_from_xmm(s->a, true, RCX, (enum x86_xmm)w->reg);
+	else
+		x86_mov(s->a, true, RCX, (enum x86_reg)w->reg);
+	x86_call_stub(s, o, s->r->store[__builtin_ctz(o->size)]);
+	alloc_restore_at(&s->alloc, &w->pool, IR_NONE);
+}
+
+void x86_slow_memory(struct x86_lowering *s, const struct slow *w)
+{
+	alloc_save_at(&s->alloc, &w->pool);
+	x86_lea(s->a, true, RAX, x86_at(w->base, (int32_t)w->op->imm));
+	x86_mov_imm(s->a, RDX, x86_where(w->op));
+	if (w->op->op == IR_LOAD)
+		slow_load(s, w);
+	else
+		slow_store(s, w);
+}
