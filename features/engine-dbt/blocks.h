@@ -16,11 +16,14 @@
 #define BLOCK_NONE (~(uint32_t)0)
 #define EXIT_NONE  (~(uint32_t)0)
 
+/** In a mode: without passes, so that no MAP leaves. */
+#define BLOCK_CAREFUL (1u << 31)
+
 /** What a translation depends on besides the code itself. */
 struct block_key {
 	uint64_t pc;   /**< guest virtual address */
 	uint64_t gpa;  /**< guest physical address of the same */
-	uint32_t mode; /**< processor mode and what else the front end looked at */
+	uint32_t mode; /**< what the front end looked at besides the code; BLOCK_CAREFUL */
 };
 
 /** A translated block. */
@@ -42,6 +45,7 @@ struct block_exit {
 	uint64_t target;       /**< guest address */
 	uint32_t next;         /**< next exit linked to the same block */
 	bool linkable;
+	bool careful; /**< it goes to a block without MAPs */
 	bool linked; /**< it jumps to a block and stands in that block's list */
 };
 

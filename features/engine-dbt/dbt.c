@@ -23,6 +23,7 @@
 #include "arch/mips64/translate/front.h"
 #include "arch/x86_64/emit/lower.h"
 #include "features/engine-dbt/blocks.h"
+#include "features/engine-dbt/pass.h"
 #include "features/engine-dbt/step.h"
 
 #define JUMP_SETS     64u
@@ -46,6 +47,7 @@ struct dbt {
 	struct x86_runtime runtime;
 	struct x86_lowering *lowering;
 	struct ir_block *ir;
+	void *pass_work;
 	struct mips_insn *insns; /**< pool of instructions that helpers execute */
 	uint32_t next_insn, max_insns;
 	struct {
@@ -242,6 +244,7 @@ static void add_exits(struct dbt *d, const struct x86_block *made)
 			.unlinked = made->exits[n].unlinked,
 			.target = made->exits[n].target,
 			.linkable = made->exits[n].linkable,
+			.careful = made->exits[n].careful,
 			.next = EXIT_NONE,
 		};
 }
@@ -271,6 +274,8 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 		flush_blocks(d);
 	source.insns = &d->insns[d->next_insn];
 	mips_translate_block(&source, d->ir);
+	if ((key->mode & BLOCK_CAREFUL) == 0)
+		dbt_run_passes(d->ir, d->pass_work);
 	d->next_insn += source.nr_insns;
 	made.first_exit = b->nr_exits;
 	a = (struct x86_asm){ .write = b->next,
@@ -310,10 +315,10 @@ static bool fetch_address(struct mips_cpu *c, uint64_t *gpa)
 }
 
 /* The block at c->pc, or BLOCK_NONE after an exception. */
-static uint32_t block_at_pc(struct mips_cpu *c)
+static uint32_t block_at_pc(struct mips_cpu *c, bool careful)
 {
 	struct dbt *d = dbt(c);
-	struct block_key key = { .pc = c->pc, .mode = c->code_mode };
+	struct block_key key = { .pc = c->pc, .mode = c->code_mode | (careful ? BLOCK_CAREFUL : 0) };
 	const uint8_t *page;
 	uint32_t n;
 
@@ -329,7 +334,8 @@ static uint32_t block_at_pc(struct mips_cpu *c)
 		}
 		n = translate(d, &key, page);
 	}
-	*jump_slot(d, c->pc) = (struct jump){ .key = c->pc ^ c->fetch_key, .code = d->blocks.blocks[n].code };
+	if (!careful)
+		*jump_slot(d, c->pc) = (struct jump){ .key = c->pc ^ c->fetch_key, .code = d->blocks.blocks[n].code };
 	return n;
 }
 
@@ -357,17 +363,19 @@ static void execute(struct mips_cpu *c)
 {
 	struct dbt *d = dbt(c);
 	uint32_t link = EXIT_NONE;
+	bool careful = false;
 
 	do {
 		uint64_t flushes = d->blocks.counts.flushes;
 		uint32_t n, why;
 
-		n = block_at_pc(c);
+		n = block_at_pc(c, careful);
 		if (n == BLOCK_NONE)
 			return;
 		if (link != EXIT_NONE && flushes == d->blocks.counts.flushes)
 			blocks_link(&d->blocks, link, n);
 		link = EXIT_NONE;
+		careful = false;
 		d->counts.entries++;
 		why = d->runtime.enter(c, (const void *)(uintptr_t)d->blocks.blocks[n].code);
 		if (why == X86_LEFT)
@@ -377,8 +385,10 @@ static void execute(struct mips_cpu *c)
 			stop_at_breakpoint(c);
 		} else if (why & X86_STEP_FLAG) {
 			step_insn(d);
-		} else if (d->blocks.exits[why].linkable && !d->blocks.exits[why].linked) {
-			link = why;
+		} else {
+			careful = d->blocks.exits[why].careful;
+			if (d->blocks.exits[why].linkable && !d->blocks.exits[why].linked)
+				link = why;
 		}
 	} while (vcpu_attention(&c->vcpu) == 0 && !c->waiting && !mips_interrupt_pending(c));
 }
@@ -499,7 +509,9 @@ static int dbt_create(struct vcpu *v)
 	d->insns = plat_pages_alloc(d->max_insns * sizeof(*d->insns), 4096);
 	d->lowering = plat_pages_alloc(x86_lowering_size(), 4096);
 	d->ir = plat_pages_alloc(sizeof(*d->ir), 4096);
-	if (err != 0 || d->insns == NULL || d->lowering == NULL || d->ir == NULL) {
+	d->pass_work = plat_pages_alloc(dbt_passes_work_bytes() + 1, 4096);
+	if (err != 0 || d->insns == NULL || d->lowering == NULL || d->ir == NULL ||
+	    d->pass_work == NULL) {
 		log_error("no memory for %u MiB of translated code: lower CODE_CACHE_MB", CONFIG_CODE_CACHE_MB);
 		return err != 0 ? err : -ENOMEM;
 	}

@@ -82,8 +82,11 @@ typedef uint8_t ir_var;
 	X(CLZW)                                                                                            \
 	X(MOVZ) /* d = a if b is zero */                                                                   \
 	X(MOVN)                                                                                            \
-	X(LOAD)   /* d = memory[a + imm], size bytes, is_signed */                                         \
-	X(STORE)  /* memory[a + imm] = b */                                                                \
+	X(LOAD)   /* d = memory[a + imm], size bytes, is_signed; e, if there is one, from a MAP */         \
+	X(STORE)  /* memory[a + imm] = b; e likewise */                                                    \
+	X(MAP)    /* d = for the e of accesses to [a + imm, a + imm + note), if it is in one page and the  \
+		     last `size` bytes are aligned so; is_signed if for stores, too. Else leave to pc, to  \
+		     a block without MAPs */                                                               \
 	X(EXEC)   /* the front end's helper executes the instruction at pc; any state may change */        \
 	X(STATE)  /* d = the field of the state at offset imm, size bytes, is_signed */                    \
 	X(PUT)    /* the field of the state at offset imm, size bytes = a */                               \
@@ -202,7 +205,7 @@ static inline bool ir_reads_d(const struct ir_op *o)
 /** True if e is an operand. */
 static inline bool ir_reads_e(const struct ir_op *o)
 {
-	return o->op >= IR_FMADD && o->op <= IR_FNMSUB;
+	return o->op == IR_LOAD || o->op == IR_STORE || (o->op >= IR_FMADD && o->op <= IR_FNMSUB);
 }
 
 #endif

@@ -308,7 +308,8 @@ static void fill(struct mips_cpu *c, uint64_t va, const struct mips_mapping *m)
 		return;
 	if (m->readable)
 		*mips_stlb_read(c, va) = e;
-	if (m->writable && !memory_is_code(memory, gpa))
+	/* What can be stored to through an entry can be loaded through it as well: so translated code may rely on it. */
+	if (m->writable && m->readable && !memory_is_code(memory, gpa))
 		*mips_stlb_write(c, va) = e;
 }
 

@@ -441,9 +441,29 @@ static void store(struct mips_front *f, uint32_t w, unsigned size)
 	o->size = (uint8_t)size;
 }
 
+/* MADD, MADDU, MSUB, MSUBU: HI and LO hold the halves of a sum of 64 bits. */
+static void multiply_add32(struct mips_front *f, enum ir_opcode extend, enum ir_opcode sum, unsigned a, unsigned b)
+{
+	ir_var ta = mips_temp(f), tb = mips_temp(f), acc = mips_temp(f);
+
+	mips_emit3(f, extend, ta, a, IR_NONE);
+	mips_emit3(f, extend, tb, b, IR_NONE);
+	mips_emit3(f, IR_MUL, ta, ta, tb);
+	mips_emit_imm(f, IR_SHLI, acc, MIPS_VAR_HI, 32);
+	mips_emit3(f, IR_ZEXT32, tb, MIPS_VAR_LO, IR_NONE);
+	mips_emit3(f, IR_OR, acc, acc, tb);
+	mips_emit3(f, sum, acc, acc, ta);
+	mips_emit3(f, IR_SEXT32, MIPS_VAR_LO, acc, IR_NONE);
+	mips_emit_imm(f, IR_SARI, MIPS_VAR_HI, acc, 32);
+}
+
 static bool emit_special2(struct mips_front *f, uint32_t w)
 {
 	switch (mips_funct(w)) {
+	case 0x00: multiply_add32(f, IR_SEXT32, IR_ADD, mips_rs(w), mips_rt(w)); return true;
+	case 0x01: multiply_add32(f, IR_ZEXT32, IR_ADD, mips_rs(w), mips_rt(w)); return true;
+	case 0x04: multiply_add32(f, IR_SEXT32, IR_SUB, mips_rs(w), mips_rt(w)); return true;
+	case 0x05: multiply_add32(f, IR_ZEXT32, IR_SUB, mips_rs(w), mips_rt(w)); return true;
 	case 0x02: mips_emit3(f, IR_MULW, mips_rd(w), mips_rs(w), mips_rt(w)); return true;
 	case 0x20: mips_emit3(f, IR_CLZW, mips_rd(w), mips_rs(w), IR_NONE); return true;
 	case 0x24: mips_emit3(f, IR_CLZ, mips_rd(w), mips_rs(w), IR_NONE); return true;

@@ -140,8 +140,13 @@ void x86_store(struct x86_asm *a, unsigned size, enum x86_reg s, struct x86_mem 
 
 void x86_store_imm(struct x86_asm *a, unsigned size, int32_t value, struct x86_mem m)
 {
-	op_mem(a, size == 8, 0xc7, 0, m, false);
-	imm32(a, (uint32_t)value);
+	unsigned bytes = size < 4 ? size : 4;
+
+	if (size == 2)
+		byte(a, 0x66);
+	op_mem(a, size == 8, size == 1 ? 0xc6 : 0xc7, 0, m, false);
+	for (unsigned n = 0; n < bytes; n++)
+		byte(a, (uint32_t)value >> 8 * n & 0xff);
 }
 
 void x86_lea(struct x86_asm *a, bool wide, enum x86_reg d, struct x86_mem m)

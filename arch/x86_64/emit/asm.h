@@ -102,7 +102,7 @@ void x86_load64(struct x86_asm *a, enum x86_reg d, struct x86_mem m);
 void x86_load(struct x86_asm *a, bool is_signed, unsigned size, enum x86_reg d, struct x86_mem m);
 /** Stores the low 1, 2, 4 or 8 bytes. */
 void x86_store(struct x86_asm *a, unsigned size, enum x86_reg s, struct x86_mem m);
-/** Stores a sign-extended 32-bit immediate as 4 or 8 bytes. */
+/** Stores an immediate as 1, 2, 4 or 8 bytes; for 8 it is sign-extended. */
 void x86_store_imm(struct x86_asm *a, unsigned size, int32_t value, struct x86_mem m);
 void x86_lea(struct x86_asm *a, bool wide, enum x86_reg d, struct x86_mem m);
 void x86_cmov(struct x86_asm *a, enum x86_cc cc, enum x86_reg d, enum x86_reg s);

@@ -61,9 +61,10 @@ static bool is_loop(const struct x86_lowering *s, const struct ir_op *o)
 static unsigned new_exit(struct x86_lowering *s, const struct ir_op *o)
 {
 	s->b->exits[s->b->nr_exits] = (struct x86_exit){
-		.target = o->op == IR_STEP ? o->pc : o->imm,
-		.linkable = o->linkable && o->op != IR_STEP,
+		.target = o->op == IR_STEP || o->op == IR_MAP ? o->pc : o->imm,
+		.linkable = (o->linkable && o->op != IR_STEP) || o->op == IR_MAP,
 		.step = o->op == IR_STEP,
+		.careful = o->op == IR_MAP,
 	};
 	s->attention[s->b->nr_exits] = NULL;
 	return s->b->nr_exits++;
@@ -146,6 +147,14 @@ static void emit_branch(struct x86_lowering *s, const struct ir_op *o)
 	side->pool = s->alloc.pool;
 	side->loops = o->loops;
 	side->insns = o->insns;
+}
+
+static void emit_map(struct x86_lowering *s, const struct ir_op *o)
+{
+	struct side *side = &s->side[s->nr_side++];
+
+	*side = (struct side){ .exit = new_exit(s, o), .insns = o->insns };
+	side->from = x86_lower_map(s, o, &side->pool);
 }
 
 static void emit_side(struct x86_lowering *s, const struct side *side)
@@ -235,6 +244,7 @@ static void lower_op(struct x86_lowering *s, const struct ir_op *o)
 	switch ((enum ir_opcode)o->op) {
 	case IR_LOAD: x86_lower_load(s, o); break;
 	case IR_STORE: x86_lower_store(s, o); break;
+	case IR_MAP: emit_map(s, o); break;
 	case IR_EXEC: emit_exec(s, o); break;
 	case IR_TRAP: emit_trap(s, o); break;
 	case IR_DIV:

@@ -117,6 +117,7 @@ struct x86_exit {
 	uint64_t unlinked;     /**< where it jumps while it is not linked */
 	uint64_t target;       /**< guest address */
 	bool linkable, step;
+	bool careful; /**< to a block without MAPs */
 };
 
 #define X86_MAX_EXITS 80u

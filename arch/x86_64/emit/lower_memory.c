@@ -2,29 +2,43 @@
 /* Loads and stores: a look into the soft TLB of the block's mode, and the access. */
 #include "arch/x86_64/emit/lowering.h"
 
-/*
- * RCX := offset of the soft TLB entry. RAX := what its tag must be: the page's address, the bits that alignment
- * forbids, and the address space.
- */
+static void lea(struct x86_asm *a, enum x86_reg d, enum x86_reg base, int32_t offset)
+{
+	if (offset == 0)
+		x86_mov(a, true, d, base);
+	else
+		x86_lea(a, true, d, x86_at(base, offset));
+}
+
+#define ENTRY_SHIFT (12 - 4) /* entries of 16 bytes, pages of 4 KiB */
+
+/* RCX holds an address, shifted: it becomes the offset of its soft TLB entry. */
+static void mask_entry(struct x86_lowering *s)
+{
+	x86_alu_imm(s->a, ALU_AND, false, RCX, (int32_t)(((1u << s->r->layout.tlb_bits) - 1) << 4));
+}
+
+/* RAX holds an address: it becomes what a tag must be, its page, the bits that alignment forbids, and the address space. */
+static void make_tag(struct x86_lowering *s, unsigned size)
+{
+	x86_alu_imm(s->a, ALU_AND, true, RAX, (int32_t)(0xfffff000u | (size - 1u)));
+	if (s->b->has_tag_key)
+		x86_alu_load(s->a, ALU_OR, true, RAX, x86_at(RBP, s->r->layout.tag_key));
+}
+
 static void emit_lookup(struct x86_lowering *s, const struct ir_op *o, enum x86_reg base)
 {
 	struct x86_asm *a = s->a;
-	unsigned entry_shift = 12 - 4; /* entries of 16 bytes, pages of 4 KiB */
 
-	if (o->imm == 0)
-		x86_mov(a, true, RAX, base);
-	else
-		x86_lea(a, true, RAX, x86_at(base, (int32_t)o->imm));
+	lea(a, RAX, base, (int32_t)o->imm);
 	if (s->r->bmi2) {
-		x86_rorx(a, false, RCX, RAX, entry_shift);
+		x86_rorx(a, false, RCX, RAX, ENTRY_SHIFT);
 	} else {
 		x86_mov(a, false, RCX, RAX);
-		x86_shift_imm(a, SHIFT_SHR, false, RCX, entry_shift);
+		x86_shift_imm(a, SHIFT_SHR, false, RCX, ENTRY_SHIFT);
 	}
-	x86_alu_imm(a, ALU_AND, false, RCX, (int32_t)(((1u << s->r->layout.tlb_bits) - 1) << 4));
-	x86_alu_imm(a, ALU_AND, true, RAX, (int32_t)(0xfffff000u | (o->size - 1u)));
-	if (s->b->has_tag_key)
-		x86_alu_load(a, ALU_OR, true, RAX, x86_at(RBP, s->r->layout.tag_key));
+	mask_entry(s);
+	make_tag(s, o->size);
 }
 
 /* Jumps out unless the entry is the right one. RCX := what to add to a guest address. */
@@ -40,9 +54,34 @@ static uint8_t *emit_check(struct x86_lowering *s, int32_t tlb)
 	return miss;
 }
 
-static struct x86_mem target(const struct ir_op *o, enum x86_reg base)
+/* The entry is that of the first byte, the tag that of the last unit: they agree only within a page. */
+uint8_t *x86_lower_map(struct x86_lowering *s, const struct ir_op *o, struct alloc_pool *pool)
 {
-	return x86_indexed(base, RCX, (int32_t)o->imm);
+	int32_t tlb = o->is_signed ? s->b->tlb_write : s->b->tlb_read;
+	enum x86_reg base = alloc_use(&s->alloc, o->a), d;
+	uint8_t *miss;
+
+	if (o->imm == 0 && s->r->bmi2) {
+		x86_rorx(s->a, false, RCX, base, ENTRY_SHIFT);
+	} else {
+		lea(s->a, RCX, base, (int32_t)o->imm);
+		x86_shift_imm(s->a, SHIFT_SHR, false, RCX, ENTRY_SHIFT);
+	}
+	mask_entry(s);
+	lea(s->a, RAX, base, (int32_t)o->imm + (int32_t)o->note - o->size);
+	make_tag(s, o->size);
+	*pool = s->alloc.pool;
+	d = alloc_define(&s->alloc, o->d);
+	x86_alu_load(s->a, ALU_CMP, true, RAX, x86_indexed(RBP, RCX, tlb));
+	miss = x86_jcc(s->a, CC_NE, 0);
+	x86_load64(s->a, d, x86_indexed(RBP, RCX, tlb + 8));
+	return miss;
+}
+
+/* Where an access goes: RCX, or the register of its MAP, holds what to add to guest addresses. */
+static struct x86_mem target(const struct ir_op *o, enum x86_reg base, enum x86_reg to_host)
+{
+	return x86_indexed(base, to_host, (int32_t)o->imm);
 }
 
 /* Guest byte order: 16 and 32 bits end in the low bits, zero-extended. */
@@ -100,25 +139,44 @@ static void load_fp(struct x86_lowering *s, const struct ir_op *o, enum x86_xmm 
 	}
 }
 
+static void load(struct x86_lowering *s, const struct ir_op *o, unsigned d, struct x86_mem m)
+{
+	if (alloc_is_fp(&s->alloc, o->d))
+		load_fp(s, o, (enum x86_xmm)d, m);
+	else
+		load_general(s, o, (enum x86_reg)d, m);
+}
+
+static unsigned define(struct x86_lowering *s, const struct ir_op *o)
+{
+	if (!alloc_is_fp(&s->alloc, o->d))
+		return alloc_define(&s->alloc, o->d);
+	if (ir_reads_d(o))
+		alloc_use_fp(&s->alloc, o->d);
+	return alloc_define_fp(&s->alloc, o->d);
+}
+
 void x86_lower_load(struct x86_lowering *s, const struct ir_op *o)
 {
 	enum x86_reg base = alloc_use(&s->alloc, o->a);
-	bool fp = alloc_is_fp(&s->alloc, o->d);
 	struct alloc_pool before;
 	uint8_t *miss;
 	unsigned d;
 
+	if (o->e != IR_NONE) {
+		enum x86_reg to_host = alloc_use(&s->alloc, o->e);
+
+		load(s, o, define(s, o), target(o, base, to_host));
+		return;
+	}
 	if (ir_reads_d(o))
 		alloc_use_fp(&s->alloc, o->d);
 	emit_lookup(s, o, base);
 	/* The slow side must see the destination's old value as the state that a fault leaves. */
 	before = s->alloc.pool;
-	d = fp ? (unsigned)alloc_define_fp(&s->alloc, o->d) : (unsigned)alloc_define(&s->alloc, o->d);
+	d = define(s, o);
 	miss = emit_check(s, s->b->tlb_read);
-	if (fp)
-		load_fp(s, o, (enum x86_xmm)d, target(o, base));
-	else
-		load_general(s, o, (enum x86_reg)d, target(o, base));
+	load(s, o, d, target(o, base, RCX));
 	x86_slow_side(s, o, d, miss, &before)->base = base;
 }
 
@@ -135,27 +193,34 @@ static enum x86_reg value_to_store(struct x86_lowering *s, const struct ir_op *o
 	return RAX;
 }
 
+static void store(struct x86_lowering *s, const struct ir_op *o, unsigned value, struct x86_mem m)
+{
+	if (o->b == IR_ZERO) {
+		x86_store_imm(s->a, o->size, 0, m);
+	} else if (alloc_is_fp(&s->alloc, o->b) && !s->b->big_endian) {
+		x86_store_xmm(s->a, o->size == 8, (enum x86_xmm)value, m);
+	} else {
+		x86_store(s->a, o->size, value_to_store(s, o, value), m);
+	}
+}
+
 void x86_lower_store(struct x86_lowering *s, const struct ir_op *o)
 {
 	enum x86_reg base = alloc_use(&s->alloc, o->a);
-	bool fp = alloc_is_fp(&s->alloc, o->b);
 	unsigned value = RAX;
 	uint8_t *miss;
 
-	if (fp)
+	if (alloc_is_fp(&s->alloc, o->b))
 		value = alloc_use_fp(&s->alloc, o->b);
 	else if (o->b != IR_ZERO)
 		value = alloc_use(&s->alloc, o->b);
+	if (o->e != IR_NONE) {
+		store(s, o, value, target(o, base, alloc_use(&s->alloc, o->e)));
+		return;
+	}
 	emit_lookup(s, o, base);
 	miss = emit_check(s, s->b->tlb_write);
-	if (o->b == IR_ZERO) {
-		x86_mov_imm(s->a, RAX, 0);
-		x86_store(s->a, o->size, RAX, target(o, base));
-	} else if (fp && !s->b->big_endian) {
-		x86_store_xmm(s->a, o->size == 8, (enum x86_xmm)value, target(o, base));
-	} else {
-		x86_store(s->a, o->size, value_to_store(s, o, value), target(o, base));
-	}
+	store(s, o, value, target(o, base, RCX));
 	x86_slow_side(s, o, value, miss, &s->alloc.pool)->base = base;
 }
 

@@ -61,6 +61,8 @@ struct slow *x86_slow_side(struct x86_lowering *s, const struct ir_op *o, unsign
 /* lower_memory.c */
 void x86_lower_load(struct x86_lowering *s, const struct ir_op *o);
 void x86_lower_store(struct x86_lowering *s, const struct ir_op *o);
+/* Returns the jump taken if the page is not at hand; *pool becomes what is in registers there. */
+uint8_t *x86_lower_map(struct x86_lowering *s, const struct ir_op *o, struct alloc_pool *pool);
 void x86_slow_memory(struct x86_lowering *s, const struct slow *w);
 
 /* lower_fp.c: FADD to FPUT */
