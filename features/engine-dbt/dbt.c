@@ -21,18 +21,11 @@
 #include "arch/mips64/guest/pending.h"
 #include "arch/mips64/guest/registers.h"
 #include "arch/mips64/translate/front.h"
+#include "arch/x86_64/emit/jump_cache.h"
 #include "arch/x86_64/emit/lower.h"
 #include "features/engine-dbt/blocks.h"
 #include "features/engine-dbt/pass.h"
 #include "features/engine-dbt/step.h"
-
-#define JUMP_SETS     64u
-#define JUMP_SET_SIZE 64u
-
-/** An entry of the jump cache: guest address with the fetch key, and where its block runs. */
-struct jump {
-	uint64_t key, code;
-};
 
 /** A vCPU of this engine. */
 struct dbt {
@@ -40,7 +33,7 @@ struct dbt {
 	_Alignas(16) uint64_t addends[256][2];/**< addends for the count of instructions */
 	_Alignas(16) struct x86_fp_masks fp_masks;
 	uint64_t spill[IR_MAX_VARS];
-	struct jump jumps[JUMP_SETS][JUMP_SET_SIZE];
+	struct x86_jump_cache jumps;
 	bool code_changed; /**< a store dropped a block */
 	struct mips_breakpoints breakpoints;
 	struct blocks blocks;
@@ -60,20 +53,23 @@ static struct dbt *dbt(struct mips_cpu *c)
 	return (struct dbt *)c;
 }
 
-/* --- the jump cache, see emit_jump() in arch/x86_64/emit/runtime.c */
+/* --- the jump cache */
 
-static struct jump *jump_slot(struct dbt *d, uint64_t va)
+static void remember_jump(struct dbt *d, uint64_t va, uint64_t code)
 {
-	return &d->jumps[va >> 12 & (JUMP_SETS - 1)][(va ^ va >> 6) >> 2 & (JUMP_SET_SIZE - 1)];
+	unsigned place = x86_jump_place(va);
+
+	d->jumps.key[place] = va ^ d->cpu.fetch_key;
+	d->jumps.code[place] = code;
 }
 
+/* Forgets the jumps into a page, or all. */
 static void forget_jumps(struct dbt *d, uint64_t va)
 {
-	/* All ones is no address: keys are word aligned. */
 	if (va == ~0ull)
-		memset(d->jumps, 0xff, sizeof(d->jumps));
+		memset(d->jumps.key, 0xff, sizeof(d->jumps.key));
 	else
-		memset(d->jumps[va >> 12 & (JUMP_SETS - 1)], 0xff, sizeof(d->jumps[0]));
+		memset(&d->jumps.key[x86_jump_place(va & GUEST_PAGE_MASK)], 0xff, JUMPS_OF_PAGE * sizeof(uint64_t));
 }
 
 static void fetch_changed(struct mips_cpu *c, uint64_t va)
@@ -335,7 +331,7 @@ static uint32_t block_at_pc(struct mips_cpu *c, bool careful)
 		n = translate(d, &key, page);
 	}
 	if (!careful)
-		*jump_slot(d, c->pc) = (struct jump){ .key = c->pc ^ c->fetch_key, .code = d->blocks.blocks[n].code };
+		remember_jump(d, c->pc, d->blocks.blocks[n].code);
 	return n;
 }
 
@@ -491,6 +487,7 @@ static void make_runtime(struct dbt *d)
 		.pins = pins,
 		.nr_pins = sizeof(pins) / sizeof(pins[0]),
 	};
+	d->jumps.bits = JUMP_BITS;
 	d->runtime.bmi2 = x86_host_has_bmi2();
 	d->runtime.helpers = (struct x86_helpers){ .load = helper_load, .store = helper_store, .exec = helper_exec, .exec_fp = helper_exec_fp };
 	x86_emit_runtime(&d->runtime, &a);

@@ -271,6 +271,13 @@ void x86_shiftx(struct x86_asm *a, enum x86_shift op, bool wide, enum x86_reg d,
 	byte(a, 0xc0 | (d & 7u) << 3 | (s & 7u));
 }
 
+void x86_pext_load(struct x86_asm *a, enum x86_reg d, enum x86_reg s, struct x86_mem m)
+{
+	vex(a, false, 2, 2, d, s, m.base);
+	byte(a, 0xf5);
+	modrm_mem(a, d, m);
+}
+
 void x86_btr(struct x86_asm *a, enum x86_reg d, unsigned n)
 {
 	op_reg(a, n >= 32, 0x0fba, 6, d, false);

@@ -123,6 +123,8 @@ void x86_test_al_imm(struct x86_asm *a, unsigned value);
 void x86_rorx(struct x86_asm *a, bool wide, enum x86_reg d, enum x86_reg s, unsigned count);
 /** SHLX, SHRX, SARX (BMI2): d := s shifted by the low bits of count; no flags. */
 void x86_shiftx(struct x86_asm *a, enum x86_shift op, bool wide, enum x86_reg d, enum x86_reg s, enum x86_reg count);
+/** PEXT (BMI2), 32 bits: d := the bits of s that the mask in memory selects, packed. */
+void x86_pext_load(struct x86_asm *a, enum x86_reg d, enum x86_reg s, struct x86_mem m);
 /** Tests bit n of d: carry flag. */
 void x86_bt(struct x86_asm *a, enum x86_reg d, unsigned n);
 void x86_shift_imm(struct x86_asm *a, enum x86_shift op, bool wide, enum x86_reg d, unsigned count);

@@ -86,8 +86,7 @@ static void emit_exit(struct x86_lowering *s, unsigned n, unsigned insns, bool l
 
 	count(s, insns);
 	if (!e->linkable && !e->step) {
-		x86_mov_imm(s->a, RAX, e->target);
-		x86_jmp(s->a, s->r->jump);
+		x86_emit_jump_to(s->r, s->a, e->target, loops);
 		return;
 	}
 	if (loops) {
@@ -223,7 +222,7 @@ static void emit_jump(struct x86_lowering *s, const struct ir_op *o)
 	alloc_write_back(&s->alloc);
 	count(s, o->insns);
 	x86_mov(s->a, true, RAX, target);
-	x86_jmp(s->a, s->r->jump);
+	x86_emit_jump(s->r, s->a, true);
 }
 
 static void emit_end(struct x86_lowering *s, const struct ir_op *o)
