@@ -259,7 +259,7 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 		.ir = d->ir,
 		.tlb_read = tlb + (int32_t)offsetof(struct mips_stlb, read),
 		.tlb_write = tlb + (int32_t)offsetof(struct mips_stlb, write),
-		.has_tag_key = true,
+		.has_tag_key = c->mode != MIPS_KERNEL,
 		.big_endian = c->big_endian,
 		.loops = true,
 	};
@@ -286,8 +286,10 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 				.first_exit = made.first_exit,
 				.nr_exits = made.nr_exits };
 	add_exits(d, &made);
-	memory_mark_code(&c->vcpu.vm->memory, key->gpa, true);
-	mips_stlb_protect(c, key->gpa);
+	if (!memory_is_code(&c->vcpu.vm->memory, key->gpa)) {
+		memory_mark_code(&c->vcpu.vm->memory, key->gpa, true);
+		mips_stlb_protect(c, key->gpa);
+	}
 	return blocks_add(b, &block);
 }
 
@@ -303,6 +305,9 @@ static bool fetch_address(struct mips_cpu *c, uint64_t *gpa)
 	}
 	if (!mips_translate_fetch(c, c->pc, false, c->pc, gpa))
 		return false;
+	/* Nothing changes there but with a change of mode that forgets all. */
+	if (is_unmapped(c->pc))
+		return true;
 	/* What the jump cache holds of a page is known to be valid by the page's entry here. */
 	if (slot->tag != MIPS_TAG_NEVER)
 		forget_jumps(dbt(c), slot->tag);
@@ -477,6 +482,8 @@ static void make_runtime(struct dbt *d)
 		.fetch_key = offsetof(struct mips_cpu, fetch_key),
 		.jump_cache = offsetof(struct dbt, jumps),
 		.counts = offsetof(struct dbt, addends),
+		.ll_valid = offsetof(struct mips_cpu, ll_valid),
+		.ll_address = offsetof(struct mips_cpu, ll_address),
 		.fp_status = offsetof(struct mips_cpu, fpu.fcsr),
 		.fp_last = offsetof(struct mips_cpu, fpu.last),
 		.fp_masks = offsetof(struct dbt, fp_masks),

@@ -210,6 +210,12 @@ void x86_alu_store_imm(struct x86_asm *a, enum x86_alu op, bool wide, int32_t va
 		imm32(a, (uint32_t)value);
 }
 
+void x86_alu_store_imm8(struct x86_asm *a, enum x86_alu op, int8_t value, struct x86_mem m)
+{
+	op_mem(a, false, 0x80, op, m, false);
+	byte(a, (uint8_t)value);
+}
+
 void x86_test(struct x86_asm *a, bool wide, enum x86_reg d, enum x86_reg s)
 {
 	op_reg(a, wide, 0x85, s, d, false);

@@ -36,6 +36,8 @@ struct x86_layout {
 	int32_t fetch_key;        /**< XORed to a target before it is compared in the jump cache */
 	int32_t jump_cache;       /**< struct x86_jump_cache */
 	int32_t counts;           /**< 16 bytes, aligned so, for each number n up to 255: {n, 0} */
+	int32_t ll_valid;         /**< 8 bits: there is a link */
+	int32_t ll_address;       /**< 64 bits: guest address of the link */
 	int32_t fp_status;        /**< 32 bits, of which FCMP sets one */
 	int32_t fp_last;          /**< struct x86_fp_last */
 	int32_t fp_masks;         /**< struct x86_fp_masks, 16-byte aligned */
