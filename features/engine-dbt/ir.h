@@ -210,4 +210,18 @@ static inline bool ir_reads_e(const struct ir_op *o)
 	return o->op == IR_LOAD || o->op == IR_STORE || (o->op >= IR_FMADD && o->op <= IR_FNMSUB);
 }
 
+/** True if control may leave at the operation, or a helper may see or change any state. */
+static inline bool ir_may_leave(const struct ir_op *o)
+{
+	switch (o->op) {
+	case IR_LOAD:
+	case IR_STORE: return o->e == IR_NONE;
+	case IR_SC:
+	case IR_EXEC:
+	case IR_TRAP:
+	case IR_MAP: return true;
+	default: return ir_leaves(o);
+	}
+}
+
 #endif

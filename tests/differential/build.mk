@@ -13,7 +13,7 @@ MAKEFLAGS += -rR --no-print-directory
 .DELETE_ON_ERROR:
 
 # The sources of the CPU, the engine and what they need.
-FEATURES := cpu-mips64 mips-fpu mips-octeon engine-$(ENGINE) timer-on-demand
+FEATURES := cpu-mips64 mips-fpu mips-octeon engine-$(ENGINE) timer-on-demand $(if $(filter dbt,$(ENGINE)),dbt-fpu dbt-groups)
 include $(wildcard arch/*/*/feature.mk arch/*/*/*/feature.mk features/*/feature.mk)
 SOURCES := $(patsubst %.o,%.c,$(foreach f,$(FEATURES),$(objs-$(f)))) \
 	$(addprefix core/, bus.c feature.c log.c memory.c timer.c) \

@@ -74,7 +74,7 @@ struct user *user_new(const struct variant *v)
 	u->cpu = mips_cpu(u->vcpu);
 	mips_reset(u->cpu, &u->model);
 	plat_cpu_bind(&u->vcpu->attention);
-	if (u->vm.engine->create(u->vcpu) != 0)
+	if (u->vm.engine->create(u->vcpu) != 0 || feature_attach_all(&u->vm) != 0)
 		abort();
 	signal(SIGALRM, on_alarm);
 	return u;

@@ -3,6 +3,8 @@
  * Coprocessor 1 → IR, in blocks for MIPS_CODE_FAST_FP: register model FR=1, rounding to nearest, no traps. Blocks for
  * other modes leave all of it to the interpreter's functions.
  */
+#include <husk/feature.h>
+
 #include "arch/mips64/guest/cp0.h"
 #include "arch/mips64/guest/fpu/fpu.h"
 #include "arch/mips64/translate/emit.h"
@@ -289,4 +291,10 @@ MIPS_TRANSLATOR(fpu) = {
 	.needs = MIPS_HAS_FPU,
 	.emit = emit,
 	.branch = branch,
+};
+
+HUSK_FEATURE(dbt_fpu) = {
+	.name = "dbt-fpu",
+	.purpose = "translator: usual floating point on the host's SSE",
+	.level = FEATURE_CPU,
 };

@@ -12,9 +12,10 @@ static bool is_wide(const struct ir_op *o)
 	return o->size == 8;
 }
 
-static bool may_leave(const struct ir_op *o)
+/* A changed sign may be the helper's, and leaves the status as it is. */
+static bool may_be_seen_at(const struct ir_op *o)
 {
-	return o->op == IR_LOAD || o->op == IR_STORE || o->op == IR_EXEC || ir_leaves(o);
+	return o->op == IR_FNEG || o->op == IR_FABS || ir_may_leave(o);
 }
 
 /* Nobody can ask what this operation raised if another follows before anything that may leave. */
@@ -25,7 +26,7 @@ static bool is_last(const struct x86_lowering *s)
 	for (unsigned n = s->next_op; n < ir->count; n++) {
 		if (ir_is_fp_arithmetic(&ir->ops[n]))
 			return false;
-		if (may_leave(&ir->ops[n]))
+		if (may_be_seen_at(&ir->ops[n]))
 			return true;
 	}
 	return true;
@@ -296,6 +297,9 @@ void x86_slow_fp(struct x86_lowering *s, const struct slow *w)
 	const struct ir_op *o = w->op;
 
 	alloc_save_at(&s->alloc, &w->pool);
+	/* Of those before, only the host's flags may still be unseen; whatever note says so. */
+	if (o->note != 0)
+		x86_store_imm(s->a, 4, (int32_t)o->note, last(s, offsetof(struct x86_fp_last, note)));
 	x86_mov_imm(s->a, RAX, (uint64_t)(uintptr_t)o->insn);
 	x86_mov_imm(s->a, RDX, x86_where(o));
 	x86_call_stub(s, o, s->r->exec[1]);

@@ -9,21 +9,26 @@
 #include "arch/mips64/guest/fpu/fpu.h"
 #include "arch/mips64/guest/fpu/host_sse.h"
 
-static void repeat(struct mips_cpu *c, struct fpu_env *e)
+/* An operand: formats S and W are the low half of a register. */
+static uint64_t operand(uint64_t fpr, bool wide)
 {
-	const struct mips_fp_last *last = &c->fpu.last;
-	uint32_t note = last->note;
+	return wide ? fpr : (uint32_t)fpr;
+}
 
-	switch (note & FPU_NOTE_KIND) {
-	case FPU_NOTE_ARITHMETIC:
-		fpu_evaluate(e, (enum fpu_op)(note >> 9), (note >> 8 & 1) != 0, last->a, last->b, last->e);
-		break;
-	case FPU_NOTE_CONVERSION:
-		fpu_convert(e, (enum fpu_format)(note >> 8 & 3), (enum fpu_format)(note >> 10 & 3),
-			    (enum fpu_rounding)(note >> 12), last->a);
-		break;
-	default: break;
-	}
+static void repeat_arithmetic(const struct mips_fp_last *last, struct fpu_env *e)
+{
+	bool wide = (last->note >> 8 & 1) != 0;
+
+	fpu_evaluate(e, (enum fpu_op)(last->note >> 9), wide, operand(last->a, wide), operand(last->b, wide),
+		     operand(last->e, wide));
+}
+
+static void repeat_conversion(const struct mips_fp_last *last, struct fpu_env *e)
+{
+	enum fpu_format from = (enum fpu_format)(last->note >> 8 & 3), to = (enum fpu_format)(last->note >> 10 & 3);
+
+	fpu_convert(e, from, to, (enum fpu_rounding)(last->note >> 12),
+		    operand(last->a, from == FPU_D || from == FPU_L));
 }
 
 static void settle(struct mips_cpu *c)
@@ -35,7 +40,10 @@ static void settle(struct mips_cpu *c)
 		return;
 	__asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
 	flags = sse_exceptions(mxcsr) & ~(uint32_t)FPU_INVALID;
-	repeat(c, &e);
+	if ((c->fpu.last.note & FPU_NOTE_KIND) == FPU_NOTE_ARITHMETIC)
+		repeat_arithmetic(&c->fpu.last, &e);
+	else if ((c->fpu.last.note & FPU_NOTE_KIND) == FPU_NOTE_CONVERSION)
+		repeat_conversion(&c->fpu.last, &e);
 	c->fpu.fcsr = (c->fpu.fcsr & ~FCSR_CAUSE) | e.raised << FCSR_CAUSE_SHIFT | flags << FCSR_FLAGS_SHIFT;
 	c->fpu.last.note = 0;
 	sse_idle();
