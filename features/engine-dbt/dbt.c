@@ -261,7 +261,7 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 		.tlb_write = tlb + (int32_t)offsetof(struct mips_stlb, write),
 		.has_tag_key = c->mode != MIPS_KERNEL,
 		.big_endian = c->big_endian,
-		.loops = true,
+		.loops = (key->mode & BLOCK_CAREFUL) == 0, /* once round carefully, and again as usual */
 	};
 	struct x86_asm a;
 	struct block block;
