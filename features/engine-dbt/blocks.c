@@ -139,6 +139,8 @@ static void kill(struct blocks *b, uint32_t n)
 	unlink_incoming(b, &b->blocks[n]);
 	b->blocks[n].dead = true;
 	b->counts.invalidated++;
+	if (b->dropped != NULL)
+		b->dropped(b->dropped_ctx, &b->blocks[n]);
 }
 
 unsigned blocks_invalidate(struct blocks *b, uint64_t gpa, uint64_t size)

@@ -64,6 +64,9 @@ struct blocks {
 	uint32_t *by_address, *by_page;
 	uint32_t nr_blocks, max_blocks, nr_exits, max_exits, buckets;
 	struct block_counts counts;
+	/** Called for each block that is dropped because its code changed. Set by the engine, or NULL. */
+	void (*dropped)(void *ctx, const struct block *block);
+	void *dropped_ctx;
 };
 
 /** Makes the tables around an arena that is there. Returns 0 or -ENOMEM. */

@@ -72,6 +72,16 @@ static void forget_jumps(struct dbt *d, uint64_t va)
 		memset(&d->jumps.key[x86_jump_place(va & GUEST_PAGE_MASK)], 0xff, JUMPS_OF_PAGE * sizeof(uint64_t));
 }
 
+/* Forgets the jump to one block. */
+static void forget_block(void *ctx, const struct block *b)
+{
+	struct dbt *d = ctx;
+	unsigned place = x86_jump_place(b->key.pc);
+
+	if (d->jumps.code[place] == b->code)
+		d->jumps.key[place] = ~0ull;
+}
+
 static void fetch_changed(struct mips_cpu *c, uint64_t va)
 {
 	forget_jumps(dbt(c), va);
@@ -205,7 +215,6 @@ static void code_written(void *ctx, uint64_t gpa, uint64_t size)
 		part = part < size ? part : size;
 		if (blocks_invalidate(&d->blocks, gpa, part) != 0) {
 			d->code_changed = true;
-			forget_jumps(d, ~0ull);
 			if (!blocks_in_page(&d->blocks, gpa))
 				memory_mark_code(&d->cpu.vcpu.vm->memory, gpa, false);
 		}
@@ -509,6 +518,8 @@ static int dbt_create(struct vcpu *v)
 
 	if (err == 0)
 		err = blocks_create(&d->blocks, bytes);
+	d->blocks.dropped = forget_block;
+	d->blocks.dropped_ctx = d;
 	d->max_insns = d->blocks.max_blocks * 2;
 	d->insns = plat_pages_alloc(d->max_insns * sizeof(*d->insns), 4096);
 	d->lowering = plat_pages_alloc(x86_lowering_size(), 4096);

@@ -529,16 +529,36 @@ void mips_stlb_flush_entry(struct mips_cpu *c, const struct mips_tlb_entry *e)
 	}
 }
 
+static bool leads_to(const struct mips_stlb_entry *e, uint64_t host)
+{
+	return (e->tag & GUEST_PAGE_MASK) + e->to_host == host;
+}
+
+#define PROTECT_STEP 8u
+
+/* Any of several entries: without a branch for each, as nearly all are of other pages. */
+static bool any_leads_to(const struct mips_stlb_entry *e, uint64_t host)
+{
+	bool any = false;
+
+	for (unsigned n = 0; n < PROTECT_STEP; n++)
+		any |= leads_to(&e[n], host);
+	return any;
+}
+
 void mips_stlb_protect(struct mips_cpu *c, uint64_t gpa)
 {
 	uint64_t host = (uint64_t)(uintptr_t)memory_borrow(&c->vcpu.vm->memory, gpa & GUEST_PAGE_MASK, GUEST_PAGE_SIZE);
 
 	for (unsigned mode = 0; mode < MIPS_MODES; mode++)
-		for (unsigned n = 0; n < MIPS_STLB_ENTRIES; n++) {
+		for (unsigned n = 0; n < MIPS_STLB_ENTRIES; n += PROTECT_STEP) {
 			struct mips_stlb_entry *e = &c->stlbs[mode].write[n];
 
-			if (e->tag != MIPS_TAG_NEVER && (e->tag & GUEST_PAGE_MASK) + e->to_host == host)
-				e->tag = MIPS_TAG_NEVER;
+			if (!any_leads_to(e, host))
+				continue;
+			for (unsigned k = 0; k < PROTECT_STEP; k++)
+				if (leads_to(&e[k], host))
+					e[k].tag = MIPS_TAG_NEVER;
 		}
 }
 
