@@ -46,7 +46,7 @@ struct block_exit {
 	uint32_t next;         /**< next exit linked to the same block */
 	bool linkable;
 	bool careful; /**< it goes to a block without MAPs */
-	bool linked; /**< it jumps to a block and stands in that block's list */
+	bool linked;  /**< it jumps to a block and stands in that block's list */
 };
 
 /** Counters for people. */

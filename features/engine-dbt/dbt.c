@@ -29,8 +29,8 @@
 
 /** A vCPU of this engine. */
 struct dbt {
-	struct mips_cpu cpu; /* first: the architecture's view */
-	_Alignas(16) uint64_t addends[256][2];/**< addends for the count of instructions */
+	struct mips_cpu cpu;                   /* first: the architecture's view */
+	_Alignas(16) uint64_t addends[256][2]; /**< addends for the count of instructions */
 	_Alignas(16) struct x86_fp_masks fp_masks;
 	uint64_t spill[IR_MAX_VARS];
 	struct x86_jump_cache jumps;
@@ -505,7 +505,9 @@ static void make_runtime(struct dbt *d)
 	};
 	d->jumps.bits = JUMP_BITS;
 	d->runtime.bmi2 = x86_host_has_bmi2();
-	d->runtime.helpers = (struct x86_helpers){ .load = helper_load, .store = helper_store, .exec = helper_exec, .exec_fp = helper_exec_fp };
+	d->runtime.helpers = (struct x86_helpers){
+		.load = helper_load, .store = helper_store, .exec = helper_exec, .exec_fp = helper_exec_fp
+	};
 	x86_emit_runtime(&d->runtime, &a);
 	b->start = b->next = a.write;
 }
@@ -525,8 +527,7 @@ static int dbt_create(struct vcpu *v)
 	d->lowering = plat_pages_alloc(x86_lowering_size(), 4096);
 	d->ir = plat_pages_alloc(sizeof(*d->ir), 4096);
 	d->pass_work = plat_pages_alloc(dbt_passes_work_bytes() + 1, 4096);
-	if (err != 0 || d->insns == NULL || d->lowering == NULL || d->ir == NULL ||
-	    d->pass_work == NULL) {
+	if (err != 0 || d->insns == NULL || d->lowering == NULL || d->ir == NULL || d->pass_work == NULL) {
 		log_error("no memory for %u MiB of translated code: lower CODE_CACHE_MB", CONFIG_CODE_CACHE_MB);
 		return err != 0 ? err : -ENOMEM;
 	}

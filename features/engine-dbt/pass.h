@@ -16,10 +16,10 @@ struct dbt_pass {
 };
 
 /** Adds a pass to the image, used as `DBT_PASS(groups) = { ... };` */
-#define DBT_PASS(id)                                                                   \
-	static const struct dbt_pass dbt_pass_##id;                                    \
-	static const struct dbt_pass *const dbt_pass_entry_##id                        \
-		__attribute__((used, retain, section("dbt_passes"))) = &dbt_pass_##id; \
+#define DBT_PASS(id)                                                                                                   \
+	static const struct dbt_pass dbt_pass_##id;                                                                    \
+	static const struct dbt_pass *const dbt_pass_entry_##id __attribute__((used, retain, section("dbt_passes"))) = \
+		&dbt_pass_##id;                                                                                        \
 	static const struct dbt_pass dbt_pass_##id
 
 /** Runs all passes of the image; `work` has as many bytes as the greediest of them needs. */

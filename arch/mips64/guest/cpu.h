@@ -111,10 +111,10 @@ enum mips_mode { MIPS_KERNEL, MIPS_SUPERVISOR, MIPS_USER, MIPS_MODES };
 
 /** What code_mode is made of. */
 enum mips_code_mode {
-	MIPS_CODE_MODE = 3u << 0,   /**< enum mips_mode */
-	MIPS_CODE_NARROW = 1u << 2, /**< no 64-bit operations */
+	MIPS_CODE_MODE = 3u << 0,    /**< enum mips_mode */
+	MIPS_CODE_NARROW = 1u << 2,  /**< no 64-bit operations */
 	MIPS_CODE_FAST_FP = 1u << 3, /**< FPU on, FR=1, rounding to nearest, no traps, no flushing: usual arithmetic */
-	MIPS_CODE_TLS = 1u << 4,    /**< RDHWR of UserLocal is allowed */
+	MIPS_CODE_TLS = 1u << 4,     /**< RDHWR of UserLocal is allowed */
 };
 
 #define MIPS_STLB_ENTRIES 512u
@@ -170,7 +170,7 @@ struct mips_cpu {
 	uint64_t page_va;              /**< address of insns[0] */
 
 	/* Address translation. */
-	uint64_t asid_key;      /**< of tags: EntryHi.ASID << 4, but 0 in kernel mode */
+	uint64_t asid_key; /**< of tags: EntryHi.ASID << 4, but 0 in kernel mode */
 	/**
 	 * Kernel mode sees little but global pages, and keeps what is cached of them when the ASID changes. These are
 	 * the others: forgotten then. More than fit: everything is forgotten.

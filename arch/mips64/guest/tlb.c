@@ -244,7 +244,8 @@ static struct mips_tlb_entry decode(const struct mips_cpu *c, const struct mips_
 		.asid = (uint8_t)(i->entryhi & ENTRYHI_ASID),
 		.global = global,
 		.present = (i->entryhi & ENTRYHI_EHINV) == 0,
-		.page = { decode_page(i->entrylo[0], mask >> 1, global), decode_page(i->entrylo[1], mask >> 1, global) },
+		.page = { decode_page(i->entrylo[0], mask >> 1, global),
+			  decode_page(i->entrylo[1], mask >> 1, global) },
 	};
 }
 

@@ -168,8 +168,8 @@ static void shift_immediate(struct mips_front *f, enum ir_opcode op, unsigned d,
 	if (op == IR_SHLI && is_known(f, a, &value))
 		mips_emit_const(f, (ir_var)d, value << count);
 	else if (count == 0)
-		mips_emit3(f, op == IR_SHLIW || op == IR_SHRIW || op == IR_SARIW || op == IR_RORIW ? IR_SEXT32 : IR_MOV, d, a,
-		    IR_NONE);
+		mips_emit3(f, op == IR_SHLIW || op == IR_SHRIW || op == IR_SARIW || op == IR_RORIW ? IR_SEXT32 : IR_MOV,
+			   d, a, IR_NONE);
 	else
 		mips_emit_imm(f, op, d, a, count);
 }
@@ -769,8 +769,8 @@ void mips_emit_insn(struct mips_front *f, uint32_t word)
 	mips_decode(f->source->cpu, word, &insn);
 	if (insn.exec == mips_exec_nop)
 		return;
-	if (insn.exec != mips_exec_reserved &&
-	    (ask_translators(f, word, &insn) || emit_octeon(f, word) || emit_partial(f, word, &insn) || emit_word(f, word)))
+	if (insn.exec != mips_exec_reserved && (ask_translators(f, word, &insn) || emit_octeon(f, word) ||
+						emit_partial(f, word, &insn) || emit_word(f, word)))
 		return;
 	exec(f, word, &insn);
 }

@@ -47,9 +47,9 @@ struct mips_translator {
 };
 
 /** Adds one to the image. */
-#define MIPS_TRANSLATOR(id)                                                                    \
-	static const struct mips_translator mips_translator_##id;                              \
-	static const struct mips_translator *const mips_translator_entry_##id                  \
+#define MIPS_TRANSLATOR(id)                                                                         \
+	static const struct mips_translator mips_translator_##id;                                   \
+	static const struct mips_translator *const mips_translator_entry_##id                       \
 		__attribute__((used, retain, section("mips_translators"))) = &mips_translator_##id; \
 	static const struct mips_translator mips_translator_##id
 

@@ -20,8 +20,9 @@ static enum x86_xmm sse(unsigned n)
 #define SURVIVE_MASK ((1u << PRESERVED) - 1)
 
 /* for each n whose bit is set in `mask`, lowest first */
-#define FOR_EACH(n, mask) \
-	for (uint32_t n##_left = (mask), n; n##_left != 0 && (n = (uint32_t)__builtin_ctz(n##_left), 1); n##_left &= n##_left - 1)
+#define FOR_EACH(n, mask)                                                                                \
+	for (uint32_t n##_left = (mask), n; n##_left != 0 && (n = (uint32_t)__builtin_ctz(n##_left), 1); \
+	     n##_left &= n##_left - 1)
 
 static bool is_sse(unsigned n)
 {

@@ -44,7 +44,7 @@ struct x86_layout {
 	int32_t (*var)(ir_var v); /**< place of a state variable */
 	unsigned nr_state;        /**< variables below are state, those from first_fp on FP registers */
 	unsigned first_fp;
-	unsigned tlb_bits;        /**< log2 of the soft TLB's entries of {tag, to_host} */
+	unsigned tlb_bits; /**< log2 of the soft TLB's entries of {tag, to_host} */
 	const struct x86_pin *pins;
 	unsigned nr_pins;
 };
@@ -57,7 +57,7 @@ struct x86_fp_last {
 
 /** Constants for changing signs. */
 struct x86_fp_masks {
-	uint64_t sign[2][2];     /**< by single or double: the sign bit */
+	uint64_t sign[2][2];      /**< by single or double: the sign bit */
 	uint64_t magnitude[2][2]; /**< all others */
 };
 
@@ -135,9 +135,9 @@ struct x86_exit {
 struct x86_block {
 	const struct ir_block *ir;
 	int32_t tlb_read, tlb_write; /**< offsets of the soft TLBs of the block's mode */
-	bool has_tag_key; /**< tags there have bits besides the page's address: those at layout.tag_key */
+	bool has_tag_key;            /**< tags there have bits besides the page's address: those at layout.tag_key */
 	bool big_endian;
-	bool loops; /**< exits to the block's own start may stay within it */
+	bool loops;          /**< exits to the block's own start may stay within it */
 	uint32_t first_exit; /**< number of exits[0] to the engine */
 	struct x86_exit exits[X86_MAX_EXITS];
 	unsigned nr_exits;

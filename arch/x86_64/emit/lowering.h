@@ -14,10 +14,10 @@
 /** The slow side of an operation, written after the block: a helper does it. */
 struct slow {
 	const struct ir_op *op;
-	uint8_t *from[3];       /**< displacements of jumps to it, or NULL */
-	uint64_t back;          /**< where the block goes on */
-	unsigned reg;           /**< general or SSE register of a load's or an FP operation's result, of a store's value */
-	enum x86_reg base;      /**< of a memory access; or register of a second result */
+	uint8_t *from[3];  /**< displacements of jumps to it, or NULL */
+	uint64_t back;     /**< where the block goes on */
+	unsigned reg;      /**< general or SSE register of a load's or an FP operation's result, of a store's value */
+	enum x86_reg base; /**< of a memory access; or register of a second result */
 	struct alloc_pool pool; /**< what is in registers there */
 };
 
@@ -39,10 +39,10 @@ struct x86_lowering {
 	unsigned nr_slow;
 	struct side side[X86_MAX_EXITS];
 	unsigned nr_side;
-	uint8_t *attention[X86_MAX_EXITS];           /**< jumps to the unlinked side of exits that loop */
-	struct alloc_pool fixed[X86_MAX_EXITS];      /**< of those that loop within the block: what is to be written back */
-	uint64_t head;                               /**< of the block's loop */
-	unsigned next_op;                            /**< number of the operation behind the present one */
+	uint8_t *attention[X86_MAX_EXITS];      /**< jumps to the unlinked side of exits that loop */
+	struct alloc_pool fixed[X86_MAX_EXITS]; /**< of those that loop within the block: what is to be written back */
+	uint64_t head;                          /**< of the block's loop */
+	unsigned next_op;                       /**< number of the operation behind the present one */
 };
 
 /** `where` of a helper. */

@@ -55,7 +55,7 @@ const struct mips_insn *fpu_any_arithmetic(struct mips_cpu *c, const struct mips
 		return mips_raise(c, i, EXC_RI);
 
 	uint64_t result = fpu_evaluate(&e, op, format == FPU_D, fpu_read(c, format, i->a), fpu_read(c, format, i->b),
-				   fpu_read(c, format, i->s));
+				       fpu_read(c, format, i->s));
 
 	if ((e.raised != 0 || !is_sign_change(op)) && !fpu_settle(c, i, &e))
 		return NULL;

@@ -72,12 +72,13 @@ struct fpu_env {
 };
 
 /* What struct mips_fp_last notes: the kind in the low byte, and the operation. */
-#define FPU_NOTE_KIND                        0xffu
-#define FPU_NOTE_COMPARISON                  1u
-#define FPU_NOTE_ARITHMETIC                  2u
-#define FPU_NOTE_CONVERSION                  3u
-#define FPU_NOTE_OF(op, is_double)           (FPU_NOTE_ARITHMETIC | (uint32_t)(is_double) << 8 | (uint32_t)(op) << 9)
-#define FPU_NOTE_TO(from, to, rounding)      (FPU_NOTE_CONVERSION | (uint32_t)(from) << 8 | (uint32_t)(to) << 10 | (uint32_t)(rounding) << 12)
+#define FPU_NOTE_KIND              0xffu
+#define FPU_NOTE_COMPARISON        1u
+#define FPU_NOTE_ARITHMETIC        2u
+#define FPU_NOTE_CONVERSION        3u
+#define FPU_NOTE_OF(op, is_double) (FPU_NOTE_ARITHMETIC | (uint32_t)(is_double) << 8 | (uint32_t)(op) << 9)
+#define FPU_NOTE_TO(from, to, rounding) \
+	(FPU_NOTE_CONVERSION | (uint32_t)(from) << 8 | (uint32_t)(to) << 10 | (uint32_t)(rounding) << 12)
 
 /** FCSR with the bits that the model fixes. */
 static inline uint32_t fpu_fcsr(const struct mips_cpu *c)
