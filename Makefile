@@ -43,7 +43,7 @@ say = @$(if $(filter 1,$(V)),:,printf '  %-7s %s\n' '$(1)' '$(2)')
 
 # Those that write .config, and those that need none in $(O). All others need the image's rules.
 config-goals := menuconfig nconfig %_defconfig olddefconfig randconfig
-plain-goals := help savedefconfig clean distclean check check-% lint lint-% unit-programs bench
+plain-goals := help savedefconfig clean distclean check check-% lint lint-% unit-programs bench lockstep
 build-goals := $(filter-out $(config-goals) $(plain-goals),$(or $(MAKECMDGOALS),all))
 
 ifneq ($(filter $(config-goals) clean distclean,$(MAKECMDGOALS)),)
@@ -278,6 +278,7 @@ Test
   check-differential  guest instructions against a reference emulator (N=count)
   check-functional    boot the images and talk to them; the build itself
   bench               guest instructions per second, time to the prompt
+  lockstep            two engines side by side; finds the first instruction that differs (N=instructions)
 
 Variables
   O=DIR build elsewhere   V=1 show commands   CC=clang another compiler   WERROR=0 warnings do not stop

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The queue of host timers of a vCPU, and the arithmetic of guest counters. */
+/* The queues of host timers and of instruction counts of a vCPU, and the arithmetic of guest counters. */
 #include <stddef.h>
 
 #include <husk/platform.h>
@@ -106,6 +106,41 @@ void timer_run_due(struct vcpu *vcpu)
 	/* The host's deadline has passed, or it woke us early: in both cases it wants to be told again. */
 	if (q->first != NULL)
 		plat_deadline_set(q->first->deadline);
+}
+
+void vcpu_stop_clear(struct vcpu *v, struct vcpu_stop *s)
+{
+	struct vcpu_stop **at = &v->stops;
+
+	if (!s->set)
+		return;
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
+	s->set = false;
+}
+
+void vcpu_stop_set(struct vcpu *v, struct vcpu_stop *s, uint64_t at)
+{
+	struct vcpu_stop **link = &v->stops;
+
+	vcpu_stop_clear(v, s);
+	s->at = at;
+	while (*link != NULL && (*link)->at <= at)
+		link = &(*link)->next;
+	s->next = *link;
+	*link = s;
+	s->set = true;
+}
+
+void vcpu_run_stops(struct vcpu *v)
+{
+	while (v->stops != NULL && v->stops->at <= v->instructions) {
+		struct vcpu_stop *s = v->stops;
+
+		vcpu_stop_clear(v, s);
+		s->reached(s);
+	}
 }
 
 uint64_t timer_ns_to_ticks(uint64_t ns, uint64_t hz)

@@ -130,10 +130,12 @@ static enum vm_request take_request(struct vm *vm)
 
 /* Running. */
 
-/** Sleeps until something is pending for v: plat_wait() may come back early. */
+/** Sleeps until something is pending for v, unless its time can be skipped: plat_wait() may come back early. */
 static void wait(struct vcpu *v)
 {
 	v->idles++;
+	if (v->vm->timer->skip_idle != NULL && v->vm->timer->skip_idle(v))
+		return;
 	while (vcpu_attention(v) == 0)
 		plat_wait(&v->attention);
 }
@@ -168,8 +170,10 @@ static void handle_halt(struct vcpu *v)
  */
 static void handle_attention(struct vcpu *v)
 {
-	uint32_t pending = vcpu_take_attention(v);
+	uint32_t pending;
 
+	vcpu_run_stops(v);
+	pending = vcpu_take_attention(v);
 	/* A debugger that lets the guest go on raises it again. */
 	if ((pending & ATTN_TIMER) && !v->vm->stopped)
 		timer_run_due(v);

@@ -3,7 +3,7 @@
 # counts; each check-NAME runs one part of it.
 
 CHECKS := unit lint kconfig core randconfig repro fuzz differential functional
-.PHONY: check $(addprefix check-,$(CHECKS)) lint bench
+.PHONY: check $(addprefix check-,$(CHECKS)) lint bench lockstep
 
 # Variables of the command line that every make in there gets, too.
 GIVEN = $(addprefix --variable=,$(foreach v,CC HUSK_CACHE IMAGES_LOCK SEED,$(if $(filter command%,$(origin $(v))),'$(v)=$($(v))')))
@@ -20,6 +20,10 @@ $(addprefix check-,$(CHECKS)): check-%: $(O)/.packages-check
 lint: check-lint
 bench: $(O)/.packages-check
 	@$(PYTHON) tests/bench/bench.py --out '$(O)/bench' --make '$(MAKE)' $(if $(N),--count '$(N)') $(if $(T),--only '$(T)') $(GIVEN)
+
+lockstep: $(O)/.packages-check
+	@HUSK_OUT='$(O)/check' HUSK_MAKE='$(MAKE)' HUSK_VARIABLES='$(patsubst --variable=%,%,$(GIVEN))' \
+		$(PYTHON) tests/lockstep/lockstep.py $(if $(N),--count '$(N)') $(if $(T),--only '$(T)')
 
 # --- unit test programs, a goal for tests/check.py
 

@@ -53,7 +53,7 @@ static uint32_t *page_bucket(const struct blocks *b, uint64_t gpa)
 
 static bool same_key(const struct block_key *a, const struct block_key *b)
 {
-	return a->pc == b->pc && a->gpa == b->gpa && a->mode == b->mode;
+	return a->pc == b->pc && a->gpa == b->gpa && a->mode == b->mode && a->max == b->max;
 }
 
 uint32_t blocks_find(const struct blocks *b, const struct block_key *key)

@@ -24,12 +24,14 @@ struct block_key {
 	uint64_t pc;   /**< guest virtual address */
 	uint64_t gpa;  /**< guest physical address of the same */
 	uint32_t mode; /**< what the front end looked at besides the code; BLOCK_CAREFUL */
+	uint32_t max;  /**< instructions that it was cut to, 0 if it was not */
 };
 
 /** A translated block. */
 struct block {
 	struct block_key key;
 	uint64_t code;      /**< where it runs */
+	uint32_t insns;     /**< guest instructions on the longest way through */
 	uint32_t bytes;     /**< of guest code from key.gpa on; they are in one page */
 	uint32_t incoming;  /**< first exit that is linked to it, or EXIT_NONE */
 	uint32_t hash_next; /**< next block of its bucket */

@@ -24,6 +24,7 @@
 #include "arch/x86_64/emit/jump_cache.h"
 #include "arch/x86_64/emit/lower.h"
 #include "features/engine-dbt/blocks.h"
+#include "features/engine-dbt/observer.h"
 #include "features/engine-dbt/pass.h"
 #include "features/engine-dbt/step.h"
 
@@ -35,6 +36,9 @@ struct dbt {
 	uint64_t spill[IR_MAX_VARS];
 	struct x86_jump_cache jumps;
 	bool code_changed; /**< a store dropped a block */
+	bool counted;      /**< the timer model counts instructions */
+	uint32_t partial;  /**< `counted`: instructions of the running block up to the one that a helper executes */
+	uint64_t limit;    /**< `counted`: blocks that might exceed it leave when they are entered */
 	struct mips_breakpoints breakpoints;
 	struct blocks blocks;
 	struct x86_runtime runtime;
@@ -44,7 +48,7 @@ struct dbt {
 	struct mips_insn *insns; /**< pool of instructions that helpers execute */
 	uint32_t next_insn, max_insns;
 	struct {
-		uint64_t entries, steps, lookups, helper_loads, helper_stores, execs;
+		uint64_t entries, steps, cuts, lookups, helper_loads, helper_stores, execs;
 	} counts;
 };
 
@@ -85,6 +89,8 @@ static void forget_block(void *ctx, const struct block *b)
 static void fetch_changed(struct mips_cpu *c, uint64_t va)
 {
 	forget_jumps(dbt(c), va);
+	if (dbt(c)->counted)
+		plat_kick(&c->vcpu.attention, ATTN_IRQ); /* the next instruction is fetched anew */
 }
 
 /* --- helpers of translated code */
@@ -99,6 +105,29 @@ static void set_place(struct mips_cpu *c, const struct mips_insn *i, uint64_t wh
 	c->delay = (where & X86_IN_SLOT) != 0 ? i - 1 : NULL;
 }
 
+/* While a helper is at work, the count includes what the block has done so far, if that is to be exact. */
+static void begin_helper(struct mips_cpu *c, const struct mips_insn *i, uint64_t where)
+{
+	struct dbt *d = dbt(c);
+
+	d->code_changed = false;
+	if (d->counted)
+		c->vcpu.instructions += d->partial;
+	set_place(c, i, where);
+}
+
+static void end_helper(struct mips_cpu *c)
+{
+	struct dbt *d = dbt(c);
+
+	c->delay = NULL;
+	if (!d->counted)
+		return;
+	c->vcpu.instructions -= d->partial; /* whoever leaves adds it */
+	if (vcpu_attention(&c->vcpu) != 0)
+		d->limit = 0; /* where control cannot leave behind this instruction, no other block begins */
+}
+
 static uint64_t extend(uint64_t v, uint64_t kind)
 {
 	switch (kind) {
@@ -110,12 +139,12 @@ static uint64_t extend(uint64_t v, uint64_t kind)
 }
 
 /* How a helper leaves that took an exception: to where it went, unless somebody waits for the engine. */
-static uint64_t leave(struct mips_cpu *c, uint64_t done)
+static uint64_t leave(struct mips_cpu *c)
 {
-	bool out = c->waiting || vcpu_attention(&c->vcpu) != 0 || c->watch_fetch || mips_interrupt_pending(c) ||
-		   (c->cp0.cause & CAUSE_WP) != 0;
+	bool out = dbt(c)->counted || c->waiting || vcpu_attention(&c->vcpu) != 0 || c->watch_fetch ||
+		   mips_interrupt_pending(c) || (c->cp0.cause & CAUSE_WP) != 0;
 
-	return X86_LEAVE | done | (out ? X86_OUT : 0);
+	return X86_LEAVE | (out ? X86_OUT : 0);
 }
 
 static struct x86_result helper_load(void *cpu, uint64_t va, uint64_t where, uint64_t kind)
@@ -126,23 +155,27 @@ static struct x86_result helper_load(void *cpu, uint64_t va, uint64_t where, uin
 	bool ok;
 
 	dbt(c)->counts.helper_loads++;
-	set_place(c, &somewhere[1], where);
+	begin_helper(c, &somewhere[1], where);
 	if (kind & X86_ALIGNED)
 		ok = mips_load_aligned(c, &somewhere[1], va, size, &value);
 	else
 		ok = mips_load_slow(c, &somewhere[1], va, size, &value);
-	c->delay = NULL;
-	return (struct x86_result){ .value = extend(value, kind & ~(uint64_t)X86_ALIGNED),
-				    .leave = ok ? 0 : leave(c, 0) };
+	end_helper(c);
+	return (struct x86_result){ .value = extend(value, kind & ~(uint64_t)X86_ALIGNED), .leave = ok ? 0 : leave(c) };
 }
 
-/* A store that changed translated code ends the block, which may be made of that code. */
+/*
+ * Ends the block behind an instruction that changed translated code, which the block may be made of, or that asks for
+ * attention while instructions are counted.
+ */
 static uint64_t leave_if_changed(struct mips_cpu *c, uint64_t where)
 {
-	if (!dbt(c)->code_changed || (where & X86_IN_SLOT) != 0)
+	bool attention = dbt(c)->counted && vcpu_attention(&c->vcpu) != 0;
+
+	if (!(dbt(c)->code_changed || attention) || (where & X86_IN_SLOT) != 0)
 		return 0;
 	c->pc = where + 4;
-	return leave(c, X86_DONE);
+	return leave(c);
 }
 
 static uint64_t helper_store(void *cpu, uint64_t va, uint64_t where, uint64_t value, uint64_t size)
@@ -151,11 +184,10 @@ static uint64_t helper_store(void *cpu, uint64_t va, uint64_t where, uint64_t va
 	bool ok;
 
 	dbt(c)->counts.helper_stores++;
-	dbt(c)->code_changed = false;
-	set_place(c, &somewhere[1], where);
+	begin_helper(c, &somewhere[1], where);
 	ok = mips_store_slow(c, &somewhere[1], va, (unsigned)size, value);
-	c->delay = NULL;
-	return ok ? leave_if_changed(c, where) : leave(c, 0);
+	end_helper(c);
+	return ok ? leave_if_changed(c, where) : leave(c);
 }
 
 static uint64_t helper_exec(void *cpu, const void *insn, uint64_t where)
@@ -166,20 +198,19 @@ static uint64_t helper_exec(void *cpu, const void *insn, uint64_t where)
 	uint32_t mode = c->code_mode;
 
 	dbt(c)->counts.execs++;
-	dbt(c)->code_changed = false;
-	set_place(c, i, where);
+	begin_helper(c, i, where);
 	next = i->exec(c, i);
-	c->delay = NULL;
+	end_helper(c);
 	if (next != NULL && mode == c->code_mode)
 		return leave_if_changed(c, where);
 	if (next != NULL)
 		c->pc = where + 4; /* the front end lets nothing stand in a delay slot that changes the mode */
 	else if (c->exceptions != exceptions)
-		return leave(c, 0);
+		return leave(c);
 	/* It may have asked for a look at what was let through: if there is nothing, the block goes on. */
-	if (mode == c->code_mode && c->pc == where + 4 && leave(c, 0) == X86_LEAVE)
+	if (mode == c->code_mode && c->pc == where + 4 && leave(c) == X86_LEAVE)
 		return leave_if_changed(c, where);
-	return leave(c, X86_DONE);
+	return leave(c);
 }
 
 /* The interpreter's functions keep FCSR exact, and leave anything in MXCSR's flags. */
@@ -232,6 +263,7 @@ static void flush_blocks(struct dbt *d)
 	blocks_flush(&d->blocks);
 	d->next_insn = 0;
 	forget_jumps(d, ~0ull);
+	dbt_tell_flushed(d->cpu.vcpu.vm);
 }
 
 static bool is_unmapped(uint64_t va)
@@ -262,6 +294,7 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 				      .pc = key->pc,
 				      .page = page,
 				      .fixed_mapping = is_unmapped(key->pc),
+				      .max_insns = key->max,
 				      .breakpoints = &d->breakpoints };
 	int32_t tlb = (int32_t)(offsetof(struct mips_cpu, stlbs) + (size_t)c->mode * sizeof(c->stlbs[0]));
 	struct x86_block made = {
@@ -287,10 +320,17 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 			      .end = b->arena.write + b->arena.size,
 			      .to_execute = b->arena.execute - b->arena.write };
 	x86_lower(&d->runtime, d->lowering, &a, &made);
+	dbt_tell_emitted(&(struct dbt_unit){ .vm = c->vcpu.vm,
+					     .pc = key->pc,
+					     .gpa = key->gpa,
+					     .guest_bytes = d->ir->guest_bytes,
+					     .code = b->arena.execute + (b->next - b->arena.write),
+					     .bytes = (size_t)(a.write - b->next) });
 	b->counts.bytes += (uint64_t)(a.write - b->next);
 	b->next = a.write;
 	block = (struct block){ .key = *key,
 				.code = made.code,
+				.insns = d->ir->nr_insns,
 				.bytes = d->ir->guest_bytes,
 				.first_exit = made.first_exit,
 				.nr_exits = made.nr_exits };
@@ -324,11 +364,11 @@ static bool fetch_address(struct mips_cpu *c, uint64_t *gpa)
 	return true;
 }
 
-/* The block at c->pc, or BLOCK_NONE after an exception. */
-static uint32_t block_at_pc(struct mips_cpu *c, bool careful)
+/* The block at c->pc, cut to `max` instructions if that is not 0, or BLOCK_NONE after an exception. */
+static uint32_t block_at_pc(struct mips_cpu *c, bool careful, uint32_t max)
 {
 	struct dbt *d = dbt(c);
-	struct block_key key = { .pc = c->pc, .mode = c->code_mode | (careful ? BLOCK_CAREFUL : 0) };
+	struct block_key key = { .pc = c->pc, .mode = c->code_mode | (careful ? BLOCK_CAREFUL : 0), .max = max };
 	const uint8_t *page;
 	uint32_t n;
 
@@ -344,7 +384,7 @@ static uint32_t block_at_pc(struct mips_cpu *c, bool careful)
 		}
 		n = translate(d, &key, page);
 	}
-	if (!careful)
+	if (!careful && max == 0)
 		remember_jump(d, c->pc, d->blocks.blocks[n].code);
 	return n;
 }
@@ -368,39 +408,66 @@ static void step_insn(struct dbt *d)
 	x86_clear_fp_flags();
 }
 
+static bool is_free(const struct mips_cpu *c)
+{
+	return vcpu_attention(&c->vcpu) == 0 && c->vcpu.instructions < vcpu_stop_at(&c->vcpu);
+}
+
+/* How many instructions the block at c->pc may have, which might exceed the limit as it is. 0: it was attention. */
+static uint32_t cut_to_limit(struct mips_cpu *c)
+{
+	uint64_t left = vcpu_stop_at(&c->vcpu) - c->vcpu.instructions;
+
+	dbt(c)->counts.cuts++;
+	return left < MIPS_BLOCK_INSNS ? (uint32_t)left : 0;
+}
+
+/* A block that was cut before a delay slot has the slot, too. */
+static uint64_t limit_for(const struct mips_cpu *c, const struct block *b)
+{
+	uint64_t stop = vcpu_stop_at(&c->vcpu);
+
+	return b->key.max != 0 && c->vcpu.instructions + b->insns > stop ? stop + 1 : stop;
+}
+
 /* Runs blocks until one comes back for something that only the engine can do. */
 static void execute(struct mips_cpu *c)
 {
 	struct dbt *d = dbt(c);
-	uint32_t link = EXIT_NONE;
+	uint32_t link = EXIT_NONE, max = 0;
 	bool careful = false;
 
 	do {
 		uint64_t flushes = d->blocks.counts.flushes;
 		uint32_t n, why;
 
-		n = block_at_pc(c, careful);
-		if (n == BLOCK_NONE)
+		n = block_at_pc(c, careful, max);
+		if (n == BLOCK_NONE) {
+			c->vcpu.instructions++; /* the one that could not be fetched */
 			return;
+		}
+		d->limit = limit_for(c, &d->blocks.blocks[n]);
 		if (link != EXIT_NONE && flushes == d->blocks.counts.flushes)
 			blocks_link(&d->blocks, link, n);
 		link = EXIT_NONE;
-		careful = false;
 		d->counts.entries++;
 		why = d->runtime.enter(c, (const void *)(uintptr_t)d->blocks.blocks[n].code);
-		if (why == X86_LEFT)
+		max = why == X86_LIMIT ? cut_to_limit(c) : 0;
+		careful = careful && why == X86_LIMIT; /* the same one, shorter */
+		if (why == X86_LEFT || why == X86_LIMIT)
 			continue;
 		c->pc = d->blocks.exits[why & ~X86_STEP_FLAG].target;
 		if ((why & X86_STEP_FLAG) && mips_breakpoint_at(&d->breakpoints, c->pc)) {
 			stop_at_breakpoint(c);
 		} else if (why & X86_STEP_FLAG) {
-			step_insn(d);
+			if (is_free(c))
+				step_insn(d);
 		} else {
 			careful = d->blocks.exits[why].careful;
 			if (d->blocks.exits[why].linkable && !d->blocks.exits[why].linked)
 				link = why;
 		}
-	} while (vcpu_attention(&c->vcpu) == 0 && !c->waiting && !mips_interrupt_pending(c));
+	} while (is_free(c) && !c->waiting && !mips_interrupt_pending(c));
 }
 
 static enum engine_exit run(struct mips_cpu *c, bool single)
@@ -418,7 +485,7 @@ static enum engine_exit run(struct mips_cpu *c, bool single)
 			step_insn(dbt(c));
 		else
 			execute(c);
-	} while (!single && vcpu_attention(&c->vcpu) == 0);
+	} while (!single && is_free(c));
 	return ENGINE_ATTENTION;
 }
 
@@ -486,6 +553,9 @@ static void make_runtime(struct dbt *d)
 		.attention = offsetof(struct vcpu, attention),
 		.pc = offsetof(struct mips_cpu, pc),
 		.instructions = offsetof(struct vcpu, instructions),
+		.partial = offsetof(struct dbt, partial),
+		.limit = offsetof(struct dbt, limit),
+		.counted = d->counted,
 		.tag_key = offsetof(struct mips_cpu, asid_key),
 		.spill = offsetof(struct dbt, spill),
 		.fetch_key = offsetof(struct mips_cpu, fetch_key),
@@ -532,6 +602,7 @@ static int dbt_create(struct vcpu *v)
 		return err != 0 ? err : -ENOMEM;
 	}
 	make_constants(d);
+	d->counted = v->vm->timer->by_instructions;
 	make_runtime(d);
 	forget_jumps(d, ~0ull);
 	v->vm->memory.code_written = code_written;

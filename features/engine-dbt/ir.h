@@ -110,6 +110,7 @@ typedef uint8_t ir_var;
 	X(FMOV)   /* d = a, size 8; or its low half, size 4 */                                                   \
 	X(FGET)   /* d (not FP) = a, size 8; or its low half, sign-extended, size 4 */                           \
 	X(FPUT)   /* d = a (not FP), size 8; or the low half of d becomes that of a, size 4 */                   \
+	X(ATTEND) /* leave to imm if attention is pending, where the engine counts instructions */               \
 	X(BRANCH) /* leave to imm if a cc b; IR_ZERO compares with zero */                                       \
 	X(EXIT)   /* leave to imm */                                                                             \
 	X(JUMP)   /* leave to the address in a */
@@ -183,13 +184,13 @@ struct ir_block {
 	ir_var nr_vars;       /**< variables in use, temporaries included */
 	uint64_t pc;          /**< guest address of the entry */
 	unsigned guest_bytes; /**< of guest code from pc on that it was made of */
-	unsigned nr_insns;    /**< guest instructions */
+	unsigned nr_insns;    /**< guest instructions on the longest way through */
 };
 
 /** True if the operation is the end of a block or a side exit. */
 static inline bool ir_leaves(const struct ir_op *o)
 {
-	return o->op == IR_BRANCH || o->op == IR_EXIT || o->op == IR_JUMP || o->op == IR_STEP;
+	return o->op == IR_ATTEND || o->op == IR_BRANCH || o->op == IR_EXIT || o->op == IR_JUMP || o->op == IR_STEP;
 }
 
 /** True for arithmetic on FP variables, which the guest's FP status tells of: it has a note. */

@@ -49,6 +49,7 @@ void dbt_step_insn(struct mips_cpu *c)
 	uint64_t pc = c->pc;
 	uint32_t word;
 
+	c->vcpu.instructions++;
 	if (!fetch(c, pc, pc, false, &word))
 		return;
 	mips_decode(c, word, &insns[0]);
@@ -57,7 +58,6 @@ void dbt_step_insn(struct mips_cpu *c)
 	c->delay = NULL;
 	next = insns[0].exec(c, &insns[0]);
 	c->delay = NULL;
-	c->vcpu.instructions++;
 	if (next != NULL)
 		c->pc = pc + (uint64_t)(next - insns) * 4;
 }

@@ -31,6 +31,7 @@ struct interp {
 	struct page_cache pages;
 	struct mips_breakpoints breakpoints;
 	bool stepping; /**< breakpoints are passed */
+	bool counted;  /**< the timer model counts instructions */
 };
 
 static struct interp *interp(struct mips_cpu *c)
@@ -68,6 +69,13 @@ static struct mips_page *page_at(struct mips_cpu *c, uint64_t gpa)
 	memory_mark_code(memory, gpa, true);
 	mips_stlb_protect(c, gpa);
 	return page;
+}
+
+/* Counted execution fetches anew behind the instruction that did it. */
+static void fetch_changed(struct mips_cpu *c, uint64_t va)
+{
+	(void)va;
+	plat_kick(&c->vcpu.attention, ATTN_IRQ);
 }
 
 static struct mips_itlb *itlb_slot(struct mips_cpu *c, uint64_t va)
@@ -139,12 +147,14 @@ const struct mips_insn *interp_exec_page_end(struct mips_cpu *c, const struct mi
 {
 	if (c->delay != NULL)
 		return delay_slot_in_next_page(c, i);
+	c->vcpu.instructions--; /* counted, but not one */
 	return mips_jump(c, c->page_va + GUEST_PAGE_SIZE);
 }
 
 const struct mips_insn *interp_exec_page_end_skip(struct mips_cpu *c, const struct mips_insn *i)
 {
 	(void)i;
+	c->vcpu.instructions--;
 	return mips_jump(c, c->page_va + GUEST_PAGE_SIZE + 4);
 }
 
@@ -165,23 +175,51 @@ const struct mips_insn *page_exec_trap(struct mips_cpu *c, const struct mips_ins
 	return next;
 }
 
+static const struct mips_insn *execute_uncounted(struct mips_cpu *c, const struct mips_insn *i, uint64_t limit)
+{
+	uint64_t n = 0;
+
+	do {
+		i = i->exec(c, i);
+		n++;
+	} while (i != NULL && n < limit);
+	c->vcpu.instructions += n;
+	return i;
+}
+
+/* With a timer model that counts instructions: what each does may ask to stop behind it. */
+static const struct mips_insn *execute_counted(struct mips_cpu *c, const struct mips_insn *i, uint64_t limit)
+{
+	uint64_t stop = vcpu_stop_at(&c->vcpu), now = c->vcpu.instructions;
+
+	if (limit < stop - now)
+		stop = now + limit;
+	do {
+		c->vcpu.instructions++;
+		i = i->exec(c, i);
+	} while (i != NULL && c->vcpu.instructions < stop && vcpu_attention(&c->vcpu) == 0);
+	return i;
+}
+
 /* Executes up to `limit` instructions, a branch together with its delay slot, which counts itself. */
 static void execute(struct mips_cpu *c, uint64_t limit)
 {
 	struct mips_page *page = fetch_page(c, c->pc, c->pc, false);
 	const struct mips_insn *i;
-	uint64_t n = 0;
 
-	if (page == NULL)
+	if (page == NULL) {
+		c->vcpu.instructions++; /* the one that could not be fetched */
 		return;
+	}
 	i = enter_page(c, page, c->pc);
-	do {
-		i = i->exec(c, i);
-		n++;
-	} while (i != NULL && n < limit);
+	i = interp(c)->counted ? execute_counted(c, i, limit) : execute_uncounted(c, i, limit);
 	if (i != NULL)
 		c->pc = mips_pc(c, i);
-	c->vcpu.instructions += n;
+}
+
+static bool is_stopped(const struct mips_cpu *c)
+{
+	return c->vcpu.instructions >= vcpu_stop_at(&c->vcpu);
 }
 
 static enum engine_exit run(struct mips_cpu *c, uint64_t limit)
@@ -194,7 +232,7 @@ static enum engine_exit run(struct mips_cpu *c, uint64_t limit)
 		case MIPS_LOOK_AGAIN: break;
 		case MIPS_GO: execute(c, c->watch_fetch ? 1 : limit); break;
 		}
-	} while (limit != 1 && vcpu_attention(&c->vcpu) == 0);
+	} while (limit != 1 && vcpu_attention(&c->vcpu) == 0 && !is_stopped(c));
 	return ENGINE_ATTENTION;
 }
 
@@ -245,6 +283,9 @@ static int interp_create(struct vcpu *v)
 	}
 	v->vm->memory.code_written = code_written;
 	v->vm->memory.code_ctx = c;
+	interp(c)->counted = v->vm->timer->by_instructions;
+	if (interp(c)->counted)
+		c->fetch_changed = fetch_changed;
 	c->counter.vcpu = v;
 	c->counter.hz = v->vm->params->counter_hz;
 	c->counter.match = mips_counter_match;

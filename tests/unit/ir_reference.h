@@ -339,6 +339,8 @@ static uint32_t reference(void)
 			if (reference_condition(o, a, b))
 				return reference_exit(o, exits);
 			exits++;
+		} else if (o->op == IR_ATTEND) {
+			continue; /* nothing is counted here */
 		} else if (ir_leaves(o)) {
 			return reference_exit(o, exits);
 		} else {

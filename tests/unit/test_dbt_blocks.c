@@ -64,7 +64,7 @@ static uint32_t add(uint64_t pc, uint64_t gpa, uint32_t mode, uint32_t bytes)
 
 static uint32_t find(uint64_t pc, uint64_t gpa, uint32_t mode)
 {
-	return blocks_find(&blocks, &(struct block_key){ pc, gpa, mode });
+	return blocks_find(&blocks, &(struct block_key){ pc, gpa, mode, 0 });
 }
 
 /* Where the jump of an exit goes. */

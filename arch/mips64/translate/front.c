@@ -195,6 +195,8 @@ static void emit_conditional(struct mips_front *f, const struct mips_branch *br,
 	if (br->target <= f->pc) {
 		leave(f, IR_EXIT, f->pc + 8);
 		f->ended = true;
+	} else {
+		leave(f, IR_ATTEND, f->pc + 8); /* for the delay slot, behind which control could not leave */
 	}
 	f->pc += 8;
 }
@@ -249,7 +251,9 @@ static void emit_branch(struct mips_front *f, uint32_t word)
 /* Room for one more instruction with its delay slot and the exit. */
 static bool has_room(const struct mips_front *f)
 {
-	return f->out->count + 40 < IR_MAX_OPS && f->next_temp + 24u < IR_MAX_VARS && f->insns + 2 < MIPS_BLOCK_INSNS;
+	unsigned most = f->source->max_insns != 0 ? f->source->max_insns : MIPS_BLOCK_INSNS - 2;
+
+	return f->out->count + 40 < IR_MAX_OPS && f->next_temp + 24u < IR_MAX_VARS && f->insns < most;
 }
 
 void mips_translate_block(struct mips_source *source, struct ir_block *out)

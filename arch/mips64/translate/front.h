@@ -24,6 +24,8 @@ struct mips_source {
 	uint64_t pc;          /**< where to start, word aligned */
 	const uint8_t *page;  /**< host address of the guest page that pc is in */
 	bool fixed_mapping;   /**< pc is in an unmapped segment: code of other pages may be linked to */
+	unsigned
+		max_insns; /**< end after so many instructions, or one more if that ends with a delay slot; 0: no limit */
 	const struct mips_breakpoints *breakpoints; /**< before which the block ends with IR_STEP */
 	struct mips_insn *insns;                    /**< room for decoded instructions that helpers execute */
 	unsigned nr_insns; /**< how many fit, at least MIPS_BLOCK_INSNS; set to how many were used */

@@ -4,10 +4,17 @@
 
 #include "arch/x86_64/emit/lower_alu.h"
 
+unsigned x86_insns_with(const struct ir_op *o)
+{
+	return o->insns + (o->in_slot ? 2u : 1u);
+}
+
 void x86_call_stub(struct x86_lowering *s, const struct ir_op *o, uint64_t stub)
 {
+	if (s->r->layout.counted)
+		x86_store_imm(s->a, 4, (int32_t)x86_insns_with(o), x86_at(RBP, s->r->layout.partial));
 	x86_call(s->a, stub);
-	x86_test_al_imm(s->a, o->insns);
+	x86_test_al_imm(s->a, (uint8_t)x86_insns_with(o));
 }
 
 struct slow *x86_slow_side(struct x86_lowering *s, const struct ir_op *o, unsigned reg, uint8_t *from,
@@ -72,7 +79,7 @@ static unsigned new_exit(struct x86_lowering *s, const struct ir_op *o)
 	return s->b->nr_exits++;
 }
 
-static void count(struct x86_lowering *s, unsigned insns)
+void x86_count(struct x86_lowering *s, unsigned insns)
 {
 	if (insns != 0)
 		x86_paddq_load(s->a, X86_COUNTER, x86_at(RBP, s->r->layout.counts + 16 * (int32_t)insns));
@@ -86,7 +93,7 @@ static void emit_exit(struct x86_lowering *s, unsigned n, unsigned insns, bool l
 {
 	struct x86_exit *e = &s->b->exits[n];
 
-	count(s, insns);
+	x86_count(s, insns);
 	if (!e->linkable && !e->step) {
 		x86_emit_jump_to(s->r, s->a, e->target, loops);
 		return;
@@ -123,7 +130,7 @@ static void emit_loop(struct x86_lowering *s, const struct ir_op *o)
 	s->b->exits[n].linkable = false;
 	s->fixed[n] = s->alloc.pool;
 	alloc_write_back_loop(&s->alloc, &s->alloc.pool);
-	count(s, o->insns);
+	x86_count(s, o->insns);
 	x86_alu_store_imm(s->a, ALU_CMP, false, 0, x86_at(RBP, s->r->layout.attention));
 	s->attention[n] = x86_jcc(s->a, CC_NE, 0);
 	x86_jmp(s->a, s->head);
@@ -156,6 +163,19 @@ static void emit_map(struct x86_lowering *s, const struct ir_op *o)
 
 	*side = (struct side){ .exit = new_exit(s, o), .insns = o->insns };
 	side->from = x86_lower_map(s, o, &side->pool);
+}
+
+static void emit_attend(struct x86_lowering *s, const struct ir_op *o)
+{
+	struct side *side;
+
+	if (!s->r->layout.counted)
+		return;
+	side = &s->side[s->nr_side++];
+	x86_alu_store_imm(s->a, ALU_CMP, false, 0, x86_at(RBP, s->r->layout.attention));
+	*side = (struct side){
+		.exit = new_exit(s, o), .from = x86_jcc(s->a, CC_NE, 0), .pool = s->alloc.pool, .insns = o->insns
+	};
 }
 
 static void emit_side(struct x86_lowering *s, const struct side *side)
@@ -222,7 +242,7 @@ static void emit_jump(struct x86_lowering *s, const struct ir_op *o)
 	enum x86_reg target = alloc_use(&s->alloc, o->a);
 
 	alloc_write_back(&s->alloc);
-	count(s, o->insns);
+	x86_count(s, o->insns);
 	x86_mov(s->a, true, RAX, target);
 	x86_emit_jump(s->r, s->a, true);
 }
@@ -253,6 +273,7 @@ static void lower_op(struct x86_lowering *s, const struct ir_op *o)
 	case IR_DIVW:
 	case IR_DIVU:
 	case IR_DIVUW: emit_divide(s, o); break;
+	case IR_ATTEND: emit_attend(s, o); break;
 	case IR_BRANCH: emit_branch(s, o); break;
 	case IR_JUMP: emit_jump(s, o); break;
 	case IR_EXIT:
@@ -275,6 +296,23 @@ static bool has_loop(const struct ir_block *ir)
 	return false;
 }
 
+/* Leaves before the block's first instruction if its longest way would exceed the limit. */
+static void emit_limit(struct x86_lowering *s)
+{
+	const struct x86_layout *l = &s->r->layout;
+	uint8_t *stay;
+
+	x86_reg_from_xmm(s->a, true, RAX, X86_COUNTER);
+	x86_alu_imm(s->a, ALU_ADD, true, RAX, (int32_t)s->b->ir->nr_insns);
+	x86_alu_load(s->a, ALU_CMP, true, RAX, x86_at(RBP, l->limit));
+	stay = x86_jcc(s->a, CC_BE, 0);
+	x86_mov_imm(s->a, RAX, s->b->ir->pc);
+	x86_store(s->a, 8, RAX, x86_at(RBP, l->pc));
+	x86_mov_imm(s->a, RAX, X86_LIMIT);
+	x86_jmp(s->a, s->r->exit);
+	x86_patch(stay, s->a->to_execute, x86_here(s->a));
+}
+
 size_t x86_lowering_size(void)
 {
 	return sizeof(struct x86_lowering);
@@ -290,9 +328,11 @@ bool x86_lower(const struct x86_runtime *r, struct x86_lowering *s, struct x86_a
 	s->nr_slow = s->nr_side = 0;
 	b->code = x86_here(a);
 	b->nr_exits = 0;
+	if (r->layout.counted)
+		emit_limit(s);
 	alloc_init(&s->alloc, &r->layout, b->ir, a);
 	s->head = 0;
-	if (b->loops && has_loop(b->ir)) {
+	if (b->loops && !r->layout.counted && has_loop(b->ir)) {
 		alloc_fix_loop(&s->alloc);
 		s->head = x86_here(a);
 	}

@@ -31,6 +31,8 @@ struct x86_layout {
 	int32_t attention;        /**< 32-bit attention word */
 	int32_t pc;               /**< guest pc, 64 bits */
 	int32_t instructions;     /**< 64-bit count of guest instructions */
+	int32_t partial;          /**< if `counted`, 32 bits: instructions of the block up to the one a helper executes */
+	int32_t limit;            /**< if `counted`, 64 bits: count that no block may exceed */
 	int32_t tag_key;          /**< bits that a soft TLB tag has besides the page */
 	int32_t spill;            /**< 8 bytes for each variable that is not state */
 	int32_t fetch_key;        /**< XORed to a target before it is compared in the jump cache */
@@ -47,6 +49,7 @@ struct x86_layout {
 	unsigned tlb_bits; /**< log2 of the soft TLB's entries of {tag, to_host} */
 	const struct x86_pin *pins;
 	unsigned nr_pins;
+	bool counted; /**< blocks stop at the limit, and for attention behind each helper */
 };
 
 /** The last arithmetic FP operation. */
@@ -69,7 +72,7 @@ struct x86_helpers {
 	} (*load)(void *cpu, uint64_t va, uint64_t where, uint64_t kind);
 	/** Slow store of 1, 2, 4 or 8 bytes; returns as exec(). */
 	uint64_t (*store)(void *cpu, uint64_t va, uint64_t where, uint64_t value, uint64_t size);
-	/** Executes one instruction; returns 0, or X86_LEAVE with others of these and the pc set. */
+	/** Executes one instruction; returns 0, or X86_LEAVE, perhaps with X86_OUT, and the pc set. */
 	uint64_t (*exec)(void *cpu, const void *insn, uint64_t where);
 	/** The same for one that looks at FP state. */
 	uint64_t (*exec_fp)(void *cpu, const void *insn, uint64_t where);
@@ -77,8 +80,7 @@ struct x86_helpers {
 
 /* What helpers return that leave the block. */
 #define X86_LEAVE 1u /**< go on at the pc in the state */
-#define X86_DONE  2u /**< the instruction was executed: it counts */
-#define X86_OUT   4u /**< go to the engine, not to another block */
+#define X86_OUT   2u /**< go to the engine, not to another block */
 
 /** `where` of a helper: guest pc with this bit set in a delay slot. */
 #define X86_IN_SLOT 1u
@@ -88,6 +90,7 @@ struct x86_helpers {
 
 /** Why translated code came back to the engine: an exit's number, or one of these. */
 #define X86_LEFT      0xffffffffu /**< the pc in the state says where to go on */
+#define X86_LIMIT     0xfffffffeu /**< the same, but the block there might exceed the limit */
 #define X86_STEP_FLAG 0x80000000u /**< or'ed to an exit's number: the engine executes the instruction there */
 
 /** Code shared by all blocks, made once. */

@@ -160,6 +160,7 @@ void x86_lower_load(struct x86_lowering *s, const struct ir_op *o)
 {
 	enum x86_reg base = alloc_use(&s->alloc, o->a);
 	struct alloc_pool before;
+	struct slow *w;
 	uint8_t *miss;
 	unsigned d;
 
@@ -177,7 +178,9 @@ void x86_lower_load(struct x86_lowering *s, const struct ir_op *o)
 	d = define(s, o);
 	miss = emit_check(s, s->b->tlb_read);
 	load(s, o, d, target(o, base, RCX));
-	x86_slow_side(s, o, d, miss, &before)->base = base;
+	w = x86_slow_side(s, o, d, miss, &before);
+	w->base = base;
+	w->then = s->alloc.pool;
 }
 
 /* The value to store in a register that can be stored as it is. RAX is free. */
@@ -251,6 +254,23 @@ void x86_lower_sc(struct x86_lowering *s, const struct ir_op *o)
 	w->from[2] = other;
 }
 
+/* Counted code looks for attention behind each helper; that of a load cannot write the result. */
+static void leave_for_attention(struct x86_lowering *s, const struct slow *w)
+{
+	const struct ir_op *o = w->op;
+
+	if (!s->r->layout.counted || o->in_slot)
+		return;
+	x86_alu_store_imm(s->a, ALU_CMP, false, 0, x86_at(RBP, s->r->layout.attention));
+	x86_patch(x86_jcc(s->a, CC_E, 0), s->a->to_execute, w->back);
+	alloc_write_back_at(&s->alloc, &w->then);
+	x86_count(s, x86_insns_with(o));
+	x86_mov_imm(s->a, RAX, o->pc + 4);
+	x86_store(s->a, 8, RAX, x86_at(RBP, s->r->layout.pc));
+	x86_mov_imm(s->a, RAX, X86_LEFT);
+	x86_jmp(s->a, s->r->exit);
+}
+
 static void slow_load(struct x86_lowering *s, const struct slow *w)
 {
 	const struct ir_op *o = w->op;
@@ -263,6 +283,7 @@ static void slow_load(struct x86_lowering *s, const struct slow *w)
 		set_fp(s->a, o, (enum x86_xmm)w->reg);
 	else
 		x86_mov(s->a, true, (enum x86_reg)w->reg, RAX);
+	leave_for_attention(s, w);
 }
 
 static void slow_store(struct x86_lowering *s, const struct slow *w)

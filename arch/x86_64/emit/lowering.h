@@ -19,6 +19,7 @@ struct slow {
 	unsigned reg;      /**< general or SSE register of a load's or an FP operation's result, of a store's value */
 	enum x86_reg base; /**< of a memory access; or register of a second result */
 	struct alloc_pool pool; /**< what is in registers there */
+	struct alloc_pool then; /**< of a load: and behind it */
 };
 
 /** A side exit: the block's state is written back outside of the way through. */
@@ -53,6 +54,12 @@ static inline uint64_t x86_where(const struct ir_op *o)
 
 /** Calls a stub that may leave the block. */
 void x86_call_stub(struct x86_lowering *s, const struct ir_op *o, uint64_t stub);
+
+/** Instructions of the block that are executed when control leaves behind o, its own and that of its branch included. */
+unsigned x86_insns_with(const struct ir_op *o);
+
+/** Counts instructions at a way out of the block. */
+void x86_count(struct x86_lowering *s, unsigned insns);
 
 /** Notes the slow side of an operation, jumped to by `from`; the block goes on here. */
 struct slow *x86_slow_side(struct x86_lowering *s, const struct ir_op *o, unsigned reg, uint8_t *from,

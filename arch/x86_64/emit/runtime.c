@@ -152,7 +152,7 @@ static void call_helper(struct x86_asm *a, uint64_t function)
 
 /*
  * Back to the block, or on at the pc if `flag`, one of X86_LEAVE and so on, is not zero. Behind the call in the block
- * stands TEST AL, imm8, which does nothing but tell how many of the block's instructions were executed before.
+ * stands TEST AL, imm8, which does nothing but tell how many of the block's instructions count then.
  */
 static void finish_stub(struct x86_runtime *r, struct x86_asm *a, enum x86_reg flag)
 {
@@ -162,13 +162,9 @@ static void finish_stub(struct x86_runtime *r, struct x86_asm *a, enum x86_reg f
 	stay = x86_jcc(a, CC_E, 0);
 	x86_pop(a, RCX);
 	x86_load(a, false, 1, RCX, x86_at(RCX, 1));
-	x86_mov(a, false, RSI, flag);
-	x86_shift_imm(a, SHIFT_SHR, false, RSI, 1);
-	x86_alu_imm(a, ALU_AND, false, RSI, 1);
-	x86_alu(a, ALU_ADD, false, RCX, RSI);
 	x86_alu_load(a, ALU_ADD, true, RCX, x86_at(RBP, r->layout.instructions));
 	x86_store(a, 8, RCX, x86_at(RBP, r->layout.instructions));
-	x86_bt(a, flag, 2);
+	x86_bt(a, flag, 1);
 	out = x86_jcc(a, CC_B, 0);
 	load_pins(r, a);
 	x86_load64(a, RAX, x86_at(RBP, r->layout.pc));

@@ -13,7 +13,7 @@ struct vm;
 
 /** Why run() came back. */
 enum engine_exit {
-	ENGINE_ATTENTION, /**< the attention word is not zero */
+	ENGINE_ATTENTION, /**< the attention word is not zero, or a stop is due */
 	ENGINE_IDLE,      /**< the guest waits for an interrupt */
 	ENGINE_HALTED,    /**< the guest waits and no interrupt can ever wake it */
 };

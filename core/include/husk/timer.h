@@ -47,6 +47,26 @@ void timer_run_due(struct vcpu *vcpu);
 void timer_disarm_guest(struct vcpu *vcpu);
 
 /**
+ * A count of instructions at which a vCPU leaves guest code, embedded in its owner; zeroed memory is one that is not
+ * set. Engines look at them only in images whose timer model counts instructions, and are exact there.
+ */
+struct vcpu_stop {
+	struct vcpu_stop *next;               /**< of the same vCPU, sorted by `at` */
+	uint64_t at;                          /**< vcpu.instructions */
+	void (*reached)(struct vcpu_stop *s); /**< by the run loop, outside guest code; may set it again */
+	bool set;
+};
+
+/** Sets s to `at`, or moves it there. One that is due already is reached before the next guest instruction. */
+void vcpu_stop_set(struct vcpu *v, struct vcpu_stop *s, uint64_t at);
+
+/** Takes s back if it is set. */
+void vcpu_stop_clear(struct vcpu *v, struct vcpu_stop *s);
+
+/** Takes back and calls the stops that are due. Called by the run loop. */
+void vcpu_run_stops(struct vcpu *v);
+
+/**
  * A guest counter: counts at `hz`, and matches when it reaches `compare`. 64 bits wide; a machine with a
  * 32-bit counter extends its compare value to the next one after the present count.
  */
@@ -58,19 +78,31 @@ struct guest_counter {
 	bool armed;                             /**< compare is waited for */
 	void (*match)(struct guest_counter *c); /**< called once when compare is reached */
 	struct timer timer;                     /**< the model's */
+	struct vcpu_stop stop;                  /**< the same, for one that counts instructions */
 };
 
 /** A timer model: when and how a guest counter's match is noticed. Features implement it. */
 struct timer_model {
 	const char *name;
+	/**
+	 * Counters go by guest instructions. Engines then keep vcpu.instructions exact, the instruction being executed
+	 * included, whenever they call anybody; leave guest code at vcpu_stop_at(); and after each instruction they take
+	 * an interrupt that is pending and fetch from where the guest's TLB says now. So all of them do the same.
+	 */
+	bool by_instructions;
 	/** Starts the counter at 0 with no match armed; its vcpu, hz and match are set. */
 	void (*start)(struct guest_counter *c);
 	/** Ticks now. Delivers a match that has become due, so that readers never see a stale one. */
 	uint64_t (*read)(struct guest_counter *c);
 	/** Sets the count; an armed compare keeps its value. */
 	void (*write)(struct guest_counter *c, uint64_t count);
-	/** Arms the next match at tick `compare`; one in the past matches at once. */
+	/** Arms the next match at tick `compare`; one in the past matches at once (by instructions: before the next). */
 	void (*set_compare)(struct guest_counter *c, uint64_t compare);
+	/**
+	 * The vCPU waits for an interrupt: lets its time go on to the next match at once. Returns false if no counter is
+	 * armed. NULL: time goes on by itself.
+	 */
+	bool (*skip_idle)(struct vcpu *v);
 };
 
 /**

@@ -38,8 +38,9 @@ struct vcpu {
 	unsigned id;        /**< 0 is the boot CPU */
 	uint32_t attention; /**< enum attention; engines leave guest code soon after it becomes non-zero */
 	struct timer_queue timers;
-	uint64_t instructions; /**< guest instructions executed so far */
-	uint64_t idles;        /**< times it went idle */
+	uint64_t instructions;   /**< guest instructions executed so far, those that raised an exception included */
+	struct vcpu_stop *stops; /**< the next one first, or NULL */
+	uint64_t idles;          /**< times it went idle */
 	struct vcpu_debug debug;
 };
 
@@ -53,6 +54,12 @@ static inline uint32_t vcpu_attention(const struct vcpu *v)
 static inline uint32_t vcpu_take_attention(struct vcpu *v)
 {
 	return __atomic_exchange_n(&v->attention, 0, __ATOMIC_ACQUIRE);
+}
+
+/** Count that engines stop at when they have executed so many instructions, or one more if that ends with a delay slot. */
+static inline uint64_t vcpu_stop_at(const struct vcpu *v)
+{
+	return v->stops != NULL ? v->stops->at : UINT64_MAX;
 }
 
 #endif
