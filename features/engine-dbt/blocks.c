@@ -6,8 +6,6 @@
 
 #include <husk/memory.h>
 
-#include "arch/x86_64/emit/asm.h"
-
 /* A block is some 200 to 400 bytes of host code; tables are sized for small ones. */
 #define BYTES_PER_BLOCK 192u
 #define EXITS_PER_BLOCK 3u
@@ -96,38 +94,6 @@ uint32_t blocks_add(struct blocks *b, const struct block *block)
 	return n;
 }
 
-static void set_jump(struct blocks *b, const struct block_exit *e, uint64_t target)
-{
-	x86_patch(e->displacement, b->arena.execute - b->arena.write, target);
-}
-
-void blocks_link(struct blocks *b, uint32_t exit, uint32_t block)
-{
-	struct block_exit *e = &b->exits[exit];
-
-	if (e->linked)
-		return;
-	set_jump(b, e, b->blocks[block].code);
-	e->next = b->blocks[block].incoming;
-	b->blocks[block].incoming = exit;
-	e->linked = true;
-	b->counts.links++;
-}
-
-static void unlink_incoming(struct blocks *b, struct block *self)
-{
-	uint32_t next;
-
-	for (uint32_t n = self->incoming; n != EXIT_NONE; n = next) {
-		next = b->exits[n].next;
-		set_jump(b, &b->exits[n], b->exits[n].unlinked);
-		b->exits[n].next = EXIT_NONE;
-		b->exits[n].linked = false;
-		b->counts.unlinks++;
-	}
-	self->incoming = EXIT_NONE;
-}
-
 /* A dead block's own exits may stand in lists of living blocks: they stay there, and jump on correctly if it still runs. */
 static void kill(struct blocks *b, uint32_t n)
 {
@@ -136,7 +102,6 @@ static void kill(struct blocks *b, uint32_t n)
 	while (*link != n)
 		link = &b->blocks[*link].hash_next;
 	*link = b->blocks[n].hash_next;
-	unlink_incoming(b, &b->blocks[n]);
 	b->blocks[n].dead = true;
 	b->counts.invalidated++;
 	if (b->dropped != NULL)

@@ -67,7 +67,7 @@ struct blocks {
 	uint32_t nr_blocks, max_blocks, nr_exits, max_exits, buckets;
 	struct block_counts counts;
 	/** Called for each block that is dropped because its code changed. Set by the engine, or NULL. */
-	void (*dropped)(void *ctx, const struct block *block);
+	void (*dropped)(void *ctx, struct block *block);
 	void *dropped_ctx;
 };
 
@@ -85,9 +85,6 @@ void blocks_flush(struct blocks *b);
 
 /** Adds a block whose exits are in place from b->nr_exits on. Returns its number. */
 uint32_t blocks_add(struct blocks *b, const struct block *block);
-
-/** Makes exit n jump to a block. */
-void blocks_link(struct blocks *b, uint32_t exit, uint32_t block);
 
 /** Drops the blocks made of [gpa, gpa + size), within one page. Returns how many. */
 unsigned blocks_invalidate(struct blocks *b, uint64_t gpa, uint64_t size);

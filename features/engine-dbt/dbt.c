@@ -21,10 +21,10 @@
 #include "arch/mips64/guest/pending.h"
 #include "arch/mips64/guest/registers.h"
 #include "arch/mips64/translate/front.h"
-#include "arch/x86_64/emit/jump_cache.h"
 #include "arch/x86_64/emit/lower.h"
 #include "features/engine-dbt/blocks.h"
 #include "features/engine-dbt/observer.h"
+#include "features/engine-dbt/part.h"
 #include "features/engine-dbt/pass.h"
 #include "features/engine-dbt/step.h"
 
@@ -34,7 +34,10 @@ struct dbt {
 	_Alignas(16) uint64_t addends[256][2]; /**< addends for the count of instructions */
 	_Alignas(16) struct x86_fp_masks fp_masks;
 	uint64_t spill[IR_MAX_VARS];
-	struct x86_jump_cache jumps;
+	struct x86_jump_cache jumps; /**< here, so that code reaches it; of use with jump_ops only */
+	const struct dbt_linking *linking;
+	const struct dbt_jumps *jump_ops;
+	const struct dbt_shape *shape;
 	bool code_changed; /**< a store dropped a block */
 	bool counted;      /**< the timer model counts instructions */
 	uint32_t partial;  /**< `counted`: instructions of the running block up to the one that a helper executes */
@@ -57,33 +60,33 @@ static struct dbt *dbt(struct mips_cpu *c)
 	return (struct dbt *)c;
 }
 
-/* --- the jump cache */
+/* --- parts that the image may lack */
 
-static void remember_jump(struct dbt *d, uint64_t va, uint64_t code)
-{
-	unsigned place = x86_jump_place(va);
-
-	d->jumps.key[place] = va ^ d->cpu.fetch_key;
-	d->jumps.code[place] = code;
-}
-
-/* Forgets the jumps into a page, or all. */
 static void forget_jumps(struct dbt *d, uint64_t va)
 {
-	if (va == ~0ull)
-		memset(d->jumps.key, 0xff, sizeof(d->jumps.key));
-	else
-		memset(&d->jumps.key[x86_jump_place(va & GUEST_PAGE_MASK)], 0xff, JUMPS_OF_PAGE * sizeof(uint64_t));
+	if (d->jump_ops != NULL)
+		d->jump_ops->forget(&d->jumps, va);
 }
 
-/* Forgets the jump to one block. */
-static void forget_block(void *ctx, const struct block *b)
+/* A block's code changed: nobody may jump to it any more. */
+static void dropped(void *ctx, struct block *b)
 {
 	struct dbt *d = ctx;
-	unsigned place = x86_jump_place(b->key.pc);
 
-	if (d->jumps.code[place] == b->code)
-		d->jumps.key[place] = ~0ull;
+	if (d->linking != NULL)
+		d->linking->unlink(&d->blocks, b);
+	if (d->jump_ops != NULL)
+		d->jump_ops->forget_code(&d->jumps, b->key.pc, b->code);
+}
+
+static void find_parts(struct dbt *d)
+{
+	d->linking = dbt_part(DBT_LINKING);
+	d->jump_ops = dbt_part(DBT_JUMPS);
+	d->shape = dbt_part(DBT_SUPERBLOCKS);
+	d->runtime.jumps = d->jump_ops != NULL ? d->jump_ops->code : NULL;
+	d->blocks.dropped = dropped;
+	d->blocks.dropped_ctx = d;
 }
 
 static void fetch_changed(struct mips_cpu *c, uint64_t va)
@@ -295,6 +298,7 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 				      .page = page,
 				      .fixed_mapping = is_unmapped(key->pc),
 				      .max_insns = key->max,
+				      .through_branches = d->shape != NULL && d->shape->through_branches,
 				      .breakpoints = &d->breakpoints };
 	int32_t tlb = (int32_t)(offsetof(struct mips_cpu, stlbs) + (size_t)c->mode * sizeof(c->stlbs[0]));
 	struct x86_block made = {
@@ -303,7 +307,8 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 		.tlb_write = tlb + (int32_t)offsetof(struct mips_stlb, write),
 		.has_tag_key = c->mode != MIPS_KERNEL,
 		.big_endian = c->big_endian,
-		.loops = (key->mode & BLOCK_CAREFUL) == 0, /* once round carefully, and again as usual */
+		/* A careful block goes round once, and on as usual. */
+		.loops = d->shape != NULL && d->shape->loops && (key->mode & BLOCK_CAREFUL) == 0,
 	};
 	struct x86_asm a;
 	struct block block;
@@ -384,8 +389,8 @@ static uint32_t block_at_pc(struct mips_cpu *c, bool careful, uint32_t max)
 		}
 		n = translate(d, &key, page);
 	}
-	if (!careful && max == 0)
-		remember_jump(d, c->pc, d->blocks.blocks[n].code);
+	if (!careful && max == 0 && d->jump_ops != NULL)
+		d->jump_ops->remember(&d->jumps, c->pc, c->fetch_key, d->blocks.blocks[n].code);
 	return n;
 }
 
@@ -448,7 +453,7 @@ static void execute(struct mips_cpu *c)
 		}
 		d->limit = limit_for(c, &d->blocks.blocks[n]);
 		if (link != EXIT_NONE && flushes == d->blocks.counts.flushes)
-			blocks_link(&d->blocks, link, n);
+			d->linking->link(&d->blocks, link, n);
 		link = EXIT_NONE;
 		d->counts.entries++;
 		why = d->runtime.enter(c, (const void *)(uintptr_t)d->blocks.blocks[n].code);
@@ -464,7 +469,7 @@ static void execute(struct mips_cpu *c)
 				step_insn(d);
 		} else {
 			careful = d->blocks.exits[why].careful;
-			if (d->blocks.exits[why].linkable && !d->blocks.exits[why].linked)
+			if (d->linking != NULL && d->blocks.exits[why].linkable && !d->blocks.exits[why].linked)
 				link = why;
 		}
 	} while (is_free(c) && !c->waiting && !mips_interrupt_pending(c));
@@ -573,7 +578,6 @@ static void make_runtime(struct dbt *d)
 		.pins = pins,
 		.nr_pins = sizeof(pins) / sizeof(pins[0]),
 	};
-	d->jumps.bits = JUMP_BITS;
 	d->runtime.bmi2 = x86_host_has_bmi2();
 	d->runtime.helpers = (struct x86_helpers){
 		.load = helper_load, .store = helper_store, .exec = helper_exec, .exec_fp = helper_exec_fp
@@ -590,8 +594,6 @@ static int dbt_create(struct vcpu *v)
 
 	if (err == 0)
 		err = blocks_create(&d->blocks, bytes);
-	d->blocks.dropped = forget_block;
-	d->blocks.dropped_ctx = d;
 	d->max_insns = d->blocks.max_blocks * 2;
 	d->insns = plat_pages_alloc(d->max_insns * sizeof(*d->insns), 4096);
 	d->lowering = plat_pages_alloc(x86_lowering_size(), 4096);
@@ -603,6 +605,7 @@ static int dbt_create(struct vcpu *v)
 	}
 	make_constants(d);
 	d->counted = v->vm->timer->by_instructions;
+	find_parts(d);
 	make_runtime(d);
 	forget_jumps(d, ~0ull);
 	v->vm->memory.code_written = code_written;

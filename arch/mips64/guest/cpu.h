@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <config/SOFT_TLB_BITS.h>
 #include <husk/timer.h>
 #include <husk/vcpu.h>
 
@@ -117,7 +118,7 @@ enum mips_code_mode {
 	MIPS_CODE_TLS = 1u << 4,     /**< RDHWR of UserLocal is allowed */
 };
 
-#define MIPS_STLB_ENTRIES 512u
+#define MIPS_STLB_ENTRIES (1u << CONFIG_SOFT_TLB_BITS)
 
 /**
  * Soft TLB entry: caches one 4 KiB page of a translation that ends in RAM. A tag

@@ -192,7 +192,7 @@ static void emit_conditional(struct mips_front *f, const struct mips_branch *br,
 	delay_slot(f, slot);
 	side_exit(f, br, br->cc, br->target);
 	/* Go on behind a forward branch; behind a loop the way on is rarely taken. */
-	if (br->target <= f->pc) {
+	if (br->target <= f->pc || !f->source->through_branches) {
 		leave(f, IR_EXIT, f->pc + 8);
 		f->ended = true;
 	} else {

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "arch/x86_64/emit/lower.h"
+
 /* A place is made of address bits 17:12, for the page, and 8:2: a page has its places together. */
 #define JUMP_PAGE_BITS    6u
 #define JUMP_IN_PAGE_BITS 7u
@@ -30,5 +32,8 @@ static inline unsigned x86_jump_place(uint64_t va)
 {
 	return (unsigned)(va >> 12 & (JUMP_PAGES - 1)) << JUMP_IN_PAGE_BITS | (unsigned)(va >> 2 & (JUMPS_OF_PAGE - 1));
 }
+
+/** The code that looks into it, for struct x86_runtime. */
+extern const struct x86_jump_code x86_jump_code;
 
 #endif

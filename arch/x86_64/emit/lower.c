@@ -244,7 +244,7 @@ static void emit_jump(struct x86_lowering *s, const struct ir_op *o)
 	alloc_write_back(&s->alloc);
 	x86_count(s, o->insns);
 	x86_mov(s->a, true, RAX, target);
-	x86_emit_jump(s->r, s->a, true);
+	x86_emit_jump(s->r, s->a);
 }
 
 static void emit_end(struct x86_lowering *s, const struct ir_op *o)

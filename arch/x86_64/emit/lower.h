@@ -28,21 +28,21 @@ struct x86_pin {
 
 /** Offsets from the vCPU of what generated code looks at. */
 struct x86_layout {
-	int32_t attention;        /**< 32-bit attention word */
-	int32_t pc;               /**< guest pc, 64 bits */
-	int32_t instructions;     /**< 64-bit count of guest instructions */
-	int32_t partial;          /**< if `counted`, 32 bits: instructions of the block up to the one a helper executes */
-	int32_t limit;            /**< if `counted`, 64 bits: count that no block may exceed */
-	int32_t tag_key;          /**< bits that a soft TLB tag has besides the page */
-	int32_t spill;            /**< 8 bytes for each variable that is not state */
-	int32_t fetch_key;        /**< XORed to a target before it is compared in the jump cache */
-	int32_t jump_cache;       /**< struct x86_jump_cache */
-	int32_t counts;           /**< 16 bytes, aligned so, for each number n up to 255: {n, 0} */
-	int32_t ll_valid;         /**< 8 bits: there is a link */
-	int32_t ll_address;       /**< 64 bits: guest address of the link */
-	int32_t fp_status;        /**< 32 bits, of which FCMP sets one */
-	int32_t fp_last;          /**< struct x86_fp_last */
-	int32_t fp_masks;         /**< struct x86_fp_masks, 16-byte aligned */
+	int32_t attention;    /**< 32-bit attention word */
+	int32_t pc;           /**< guest pc, 64 bits */
+	int32_t instructions; /**< 64-bit count of guest instructions */
+	int32_t partial;      /**< if `counted`, 32 bits: instructions of the block up to the one a helper executes */
+	int32_t limit;        /**< if `counted`, 64 bits: count that no block may exceed */
+	int32_t tag_key;      /**< bits that a soft TLB tag has besides the page */
+	int32_t spill;        /**< 8 bytes for each variable that is not state */
+	int32_t fetch_key;    /**< XORed to a target before it is compared in the jump cache */
+	int32_t jump_cache;   /**< struct x86_jump_cache */
+	int32_t counts;       /**< 16 bytes, aligned so, for each number n up to 255: {n, 0} */
+	int32_t ll_valid;     /**< 8 bits: there is a link */
+	int32_t ll_address;   /**< 64 bits: guest address of the link */
+	int32_t fp_status;    /**< 32 bits, of which FCMP sets one */
+	int32_t fp_last;      /**< struct x86_fp_last */
+	int32_t fp_masks;     /**< struct x86_fp_masks, 16-byte aligned */
 	int32_t (*var)(ir_var v); /**< place of a state variable */
 	unsigned nr_state;        /**< variables below are state, those from first_fp on FP registers */
 	unsigned first_fp;
@@ -93,10 +93,19 @@ struct x86_helpers {
 #define X86_LIMIT     0xfffffffeu /**< the same, but the block there might exceed the limit */
 #define X86_STEP_FLAG 0x80000000u /**< or'ed to an exit's number: the engine executes the instruction there */
 
+struct x86_runtime;
+
+/** How generated code jumps by a jump cache; the functions are those of x86_emit_jump() and x86_emit_jump_to(). */
+struct x86_jump_code {
+	void (*jump)(const struct x86_runtime *r, struct x86_asm *a);
+	void (*jump_to)(const struct x86_runtime *r, struct x86_asm *a, uint64_t target, bool looks);
+};
+
 /** Code shared by all blocks, made once. */
 struct x86_runtime {
 	struct x86_layout layout;
 	struct x86_helpers helpers;
+	const struct x86_jump_code *jumps;              /**< NULL: without a jump cache */
 	uint32_t (*enter)(void *cpu, const void *code); /**< runs a block; returns why it came back */
 	uint64_t exit;                                  /**< EAX says why */
 	uint64_t left;                                  /**< state is in memory already */
@@ -114,11 +123,11 @@ bool x86_host_has_bmi2(void);
 /** Clears what MXCSR's flags have collected, and makes it what generated code needs. */
 void x86_clear_fp_flags(void);
 
-/** Writes a jump to the guest address in RAX by the jump cache; pending attention is looked at if `attend`. */
-void x86_emit_jump(const struct x86_runtime *r, struct x86_asm *a, bool attend);
+/** Writes a jump to the guest address in RAX, by the jump cache if there is one; pending attention is looked at. */
+void x86_emit_jump(const struct x86_runtime *r, struct x86_asm *a);
 
-/** Writes a jump to a guest address that is known. */
-void x86_emit_jump_to(const struct x86_runtime *r, struct x86_asm *a, uint64_t target, bool attend);
+/** Writes a jump to a guest address that is known; pending attention is looked at if `looks`. */
+void x86_emit_jump_to(const struct x86_runtime *r, struct x86_asm *a, uint64_t target, bool looks);
 
 /** Writes the shared code. layout and helpers are set, and what of the host's CPU may be used. */
 void x86_emit_runtime(struct x86_runtime *r, struct x86_asm *a);

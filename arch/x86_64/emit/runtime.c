@@ -4,8 +4,6 @@
 
 #include <stddef.h>
 
-#include "arch/x86_64/emit/jump_cache.h"
-
 bool x86_host_has_bmi2(void)
 {
 	uint32_t a = 0, b, c, d;
@@ -81,63 +79,28 @@ static void emit_miss(struct x86_runtime *r, struct x86_asm *a)
 	x86_jmp(a, r->exit);
 }
 
-/* RCX := place in the jump cache of the address in RAX. */
-static void emit_place(const struct x86_runtime *r, struct x86_asm *a)
+void x86_emit_jump(const struct x86_runtime *r, struct x86_asm *a)
 {
-	if (r->bmi2) {
-		x86_pext_load(a, RCX, RAX,
-			      x86_at(RBP, r->layout.jump_cache + (int32_t)offsetof(struct x86_jump_cache, bits)));
-		return;
-	}
-	x86_mov(a, false, RCX, RAX);
-	x86_mov(a, false, RDX, RAX);
-	x86_shift_imm(a, SHIFT_SHR, false, RCX, 12 - JUMP_IN_PAGE_BITS);
-	x86_shift_imm(a, SHIFT_SHR, false, RDX, 2);
-	x86_alu_imm(a, ALU_AND, false, RCX, (JUMP_PAGES - 1) << JUMP_IN_PAGE_BITS);
-	x86_alu_imm(a, ALU_AND, false, RDX, JUMPS_OF_PAGE - 1);
-	x86_alu(a, ALU_OR, false, RCX, RDX);
-}
-
-static void attend(const struct x86_runtime *r, struct x86_asm *a)
-{
-	x86_alu_store_imm(a, ALU_CMP, false, 0, x86_at(RBP, r->layout.attention));
-	x86_jcc(a, CC_NE, r->miss);
-}
-
-void x86_emit_jump(const struct x86_runtime *r, struct x86_asm *a, bool looks)
-{
-	struct x86_mem entry = { RBP, RCX, 3, r->layout.jump_cache + (int32_t)offsetof(struct x86_jump_cache, key) };
-
-	if (looks)
-		attend(r, a);
-	emit_place(r, a);
-	x86_mov(a, true, RDX, RAX);
-	x86_alu_load(a, ALU_XOR, true, RDX, x86_at(RBP, r->layout.fetch_key));
-	x86_alu_load(a, ALU_CMP, true, RDX, entry);
-	x86_jcc(a, CC_NE, r->miss);
-	entry.disp = r->layout.jump_cache + (int32_t)offsetof(struct x86_jump_cache, code);
-	x86_jmp_mem(a, entry);
+	if (r->jumps != NULL)
+		r->jumps->jump(r, a);
+	else
+		x86_jmp(a, r->miss);
 }
 
 void x86_emit_jump_to(const struct x86_runtime *r, struct x86_asm *a, uint64_t target, bool looks)
 {
-	int32_t place = 8 * (int32_t)x86_jump_place(target);
-
+	if (r->jumps != NULL) {
+		r->jumps->jump_to(r, a, target, looks);
+		return;
+	}
 	x86_mov_imm(a, RAX, target);
-	if (looks)
-		attend(r, a);
-	x86_mov(a, true, RDX, RAX);
-	x86_alu_load(a, ALU_XOR, true, RDX, x86_at(RBP, r->layout.fetch_key));
-	x86_alu_load(a, ALU_CMP, true, RDX,
-		     x86_at(RBP, r->layout.jump_cache + (int32_t)offsetof(struct x86_jump_cache, key) + place));
-	x86_jcc(a, CC_NE, r->miss);
-	x86_jmp_mem(a, x86_at(RBP, r->layout.jump_cache + (int32_t)offsetof(struct x86_jump_cache, code) + place));
+	x86_jmp(a, r->miss);
 }
 
 static void emit_jump(struct x86_runtime *r, struct x86_asm *a)
 {
 	r->jump = x86_here(a);
-	x86_emit_jump(r, a, true);
+	x86_emit_jump(r, a);
 }
 
 /* Calls a C function from a stub: registers that it may change are in memory before and read back after. */
