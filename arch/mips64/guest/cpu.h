@@ -146,8 +146,6 @@ struct mips_itlb {
 	uint64_t gpa; /**< of the page, where an engine remembers that instead */
 };
 
-#define MIPS_LOCAL_PAGES 64u
-
 #define MIPS_WATCHPOINTS 16u
 
 /** A watchpoint of a debugger, which the guest does not see: nothing of WatchLo and WatchHi. */
@@ -173,11 +171,12 @@ struct mips_cpu {
 	/* Address translation. */
 	uint64_t asid_key; /**< of tags: EntryHi.ASID << 4, but 0 in kernel mode */
 	/**
-	 * Kernel mode sees little but global pages, and keeps what is cached of them when the ASID changes. These are
-	 * the others: forgotten then. More than fit: everything is forgotten.
+	 * Kernel mode sees little but global pages, and keeps what is cached of them when the ASID changes. Here are the
+	 * places in its tables that hold others, for loads and for stores: they are forgotten then.
 	 */
-	uint64_t local_pages[MIPS_LOCAL_PAGES];
-	unsigned nr_local_pages;
+	uint64_t local[2][MIPS_STLB_ENTRIES / 64];
+	bool any_local;
+	bool local_fetch;       /**< kernel mode has fetched from such a page */
 	struct mips_stlb *stlb; /**< table of the current mode */
 	/** The engine's: instruction fetches from the page of va may go elsewhere now; ~0 is every page. Or NULL. */
 	void (*fetch_changed)(struct mips_cpu *c, uint64_t va);

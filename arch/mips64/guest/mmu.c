@@ -264,17 +264,19 @@ static bool resolve_fetch(struct mips_cpu *c, uint64_t va, struct mips_mapping *
 	return m->cvmseg ? address_error(f, MIPS_FETCH) : true;
 }
 
-/* Kernel mode caches a page that the next address space does not have. */
-static void note_local(struct mips_cpu *c, uint64_t va, const struct mips_mapping *m)
+/* Kernel mode caches a page that the next address space does not have, or one that it has. */
+static void note_local(struct mips_cpu *c, bool store, uint64_t va, bool local)
 {
-	uint64_t page = va & GUEST_PAGE_MASK;
-	unsigned n = c->nr_local_pages;
+	unsigned index = mips_stlb_index(va);
+	uint64_t bit = 1ull << index % 64;
 
-	if (!m->local || c->mode != MIPS_KERNEL || n > MIPS_LOCAL_PAGES || (n > 0 && c->local_pages[n - 1] == page))
+	if (c->mode != MIPS_KERNEL)
 		return;
-	if (n < MIPS_LOCAL_PAGES)
-		c->local_pages[n] = page;
-	c->nr_local_pages++;
+	if (local)
+		c->local[store][index / 64] |= bit;
+	else
+		c->local[store][index / 64] &= ~bit;
+	c->any_local |= local;
 }
 
 bool mips_translate_fetch(struct mips_cpu *c, uint64_t pc, bool in_delay_slot, uint64_t va, uint64_t *gpa)
@@ -287,7 +289,7 @@ bool mips_translate_fetch(struct mips_cpu *c, uint64_t pc, bool in_delay_slot, u
 		mips_take(c, pc, in_delay_slot, f.code, f.refill);
 		return false;
 	}
-	note_local(c, va, &m);
+	c->local_fetch |= m.local && c->mode == MIPS_KERNEL;
 	*gpa = m.gpa;
 	return true;
 }
@@ -321,12 +323,15 @@ static void fill(struct mips_cpu *c, uint64_t va, const struct mips_mapping *m)
 
 	if (host == NULL || c->watch_data || (c->nr_watchpoints != 0 && is_watched_page(c, va)))
 		return;
-	note_local(c, va, m);
-	if (m->readable)
+	if (m->readable) {
 		*mips_stlb_read(c, va) = e;
+		note_local(c, false, va, m->local);
+	}
 	/* What can be stored to through an entry can be loaded through it as well: so translated code may rely on it. */
-	if (m->writable && m->readable && !memory_is_code(memory, gpa))
+	if (m->writable && m->readable && !memory_is_code(memory, gpa)) {
 		*mips_stlb_write(c, va) = e;
+		note_local(c, true, va, m->local);
+	}
 }
 
 static bool load_aligned(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t *value)
@@ -458,33 +463,31 @@ void mips_stlb_flush(struct mips_cpu *c)
 	/* All ones is MIPS_TAG_NEVER. */
 	memset(c->stlbs, 0xff, sizeof(c->stlbs));
 	memset(c->itlbs, 0xff, sizeof(c->itlbs));
-	c->nr_local_pages = 0;
 	fetch_changed(c, ~0ull);
 }
 
-static void forget_page(struct mips_cpu *c, uint64_t page)
+/* Forgets the entries of a table whose bits are set. */
+static void forget_marked(struct mips_stlb_entry *entries, uint64_t *marks)
 {
-	struct mips_stlb *stlb = &c->stlbs[MIPS_KERNEL];
-	struct mips_itlb *fetch = &c->itlbs[MIPS_KERNEL][(page >> GUEST_PAGE_SHIFT) % MIPS_ITLB_ENTRIES];
-	unsigned index = mips_stlb_index(page);
-
-	if (stlb->read[index].tag == page)
-		stlb->read[index].tag = MIPS_TAG_NEVER;
-	if (stlb->write[index].tag == page)
-		stlb->write[index].tag = MIPS_TAG_NEVER;
-	if (fetch->tag != page)
-		return;
-	fetch->tag = MIPS_TAG_NEVER;
-	fetch_changed(c, page);
+	for (unsigned n = 0; n < MIPS_STLB_ENTRIES / 64; n++) {
+		for (uint64_t left = marks[n]; left != 0; left &= left - 1)
+			entries[64 * n + (unsigned)__builtin_ctzll(left)].tag = MIPS_TAG_NEVER;
+		marks[n] = 0;
+	}
 }
 
 void mips_forget_local(struct mips_cpu *c)
 {
-	if (c->nr_local_pages > MIPS_LOCAL_PAGES)
-		mips_stlb_flush(c);
-	for (unsigned n = 0; n < c->nr_local_pages; n++)
-		forget_page(c, c->local_pages[n]);
-	c->nr_local_pages = 0;
+	if (c->any_local) {
+		forget_marked(c->stlbs[MIPS_KERNEL].read, c->local[0]);
+		forget_marked(c->stlbs[MIPS_KERNEL].write, c->local[1]);
+		c->any_local = false;
+	}
+	if (c->local_fetch) {
+		memset(c->itlbs[MIPS_KERNEL], 0xff, sizeof(c->itlbs[MIPS_KERNEL]));
+		fetch_changed(c, ~0ull);
+		c->local_fetch = false;
+	}
 }
 
 /* True if what is cached under a tag of a mode may come from a TLB entry. */
