@@ -203,6 +203,7 @@ static int reset(struct vm *vm)
 	log_info("guest reset");
 	vm->resets++;
 	bus_reset(&vm->mmio);
+	bus_reset(&vm->ports);
 	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
 		timer_disarm_guest(vm->vcpus[i]);
 		vm->engine->flush(vm->vcpus[i]);

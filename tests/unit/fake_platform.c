@@ -218,6 +218,18 @@ uint64_t plat_time_ns(void)
 	return fake_now;
 }
 
+/* A counter of 2 GHz, 1000 at time 0. */
+bool plat_time_scale(struct plat_time_scale *out)
+{
+	*out = (struct plat_time_scale){ .counter_hz = 2000000000, .zero = 1000, .ns_per_tick = (uint64_t)1 << 31 };
+	return true;
+}
+
+uint64_t plat_counter(void)
+{
+	return 1000 + 2 * fake_now;
+}
+
 uint64_t plat_wallclock_ns(void)
 {
 	return fake_wallclock;

@@ -36,6 +36,7 @@ struct vm {
 	const struct timer_model *timer;
 	struct memory memory;
 	struct bus mmio;
+	struct bus ports; /**< I/O ports, of machines that have them */
 	struct console console;
 	struct vcpu *vcpus[VM_MAX_VCPUS];
 	unsigned nr_vcpus;

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Sleep control, sleep status and reset registers (ACPI specification 6.4, 4.8.3.7 and 4.8.3.6). */
+#include "features/machine-pvh/pvh.h"
+
+#include <stddef.h>
+
+#define SLEEP_CONTROL 0u
+#define RESET         2u
+#define SIZE          3u
+
+#define SLEEP_ENABLE (1u << 5)
+#define SLEEP_TYPE(v) ((v) >> 2 & 7u)
+#define S5           5u
+
+static struct pvh *of_device(struct device *dev)
+{
+	return (struct pvh *)((char *)dev - offsetof(struct pvh, power));
+}
+
+/* The status register always reads as 0: there is no sleep that a guest wakes from. */
+static uint64_t power_read(struct device *dev, uint64_t offset, unsigned size)
+{
+	(void)dev;
+	(void)offset;
+	(void)size;
+	return 0;
+}
+
+static void power_write(struct device *dev, uint64_t offset, unsigned size, uint64_t value)
+{
+	(void)size;
+	if (offset == SLEEP_CONTROL && (value & SLEEP_ENABLE) != 0 && SLEEP_TYPE(value) == S5)
+		vm_request(of_device(dev)->vm, VM_POWER_OFF);
+	else if (offset == RESET && value == 1)
+		vm_request(of_device(dev)->vm, VM_RESET);
+}
+
+static const struct device_ops power_ops = {
+	.read = power_read,
+	.write = power_write,
+};
+
+int pvh_power_init(struct pvh *board)
+{
+	board->power.name = "power";
+	board->power.ops = &power_ops;
+	return bus_attach(&board->vm->ports, &board->power, PVH_POWER_PORT, SIZE);
+}
