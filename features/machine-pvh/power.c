@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Sleep control, sleep status and reset registers (ACPI specification 6.4, 4.8.3.7 and 4.8.3.6). */
+/*
+ * Ports of the board itself: sleep control, sleep status and reset registers (ACPI specification 6.4, 4.8.3.7 and
+ * 4.8.3.6), and the place of a timer that is not there.
+ */
 #include "features/machine-pvh/pvh.h"
 
 #include <stddef.h>
@@ -7,6 +10,9 @@
 #define SLEEP_CONTROL 0u
 #define RESET         2u
 #define SIZE          3u
+
+#define TIMER_PORT  0x40u /* Intel 8254 on a PC */
+#define TIMER_PORTS 4u
 
 #define SLEEP_ENABLE (1u << 5)
 #define SLEEP_TYPE(v) ((v) >> 2 & 7u)
@@ -40,8 +46,41 @@ static const struct device_ops power_ops = {
 	.write = power_write,
 };
 
+/*
+ * Linux looks for an 8254 before it knows the ACPI tables, and takes a counter that stands at 0xff, which is what
+ * absent ports read as, for one that counts slowly: 100,000 reads. One that stands at 0 is dismissed at once.
+ */
+static uint64_t no_timer_read(struct device *dev, uint64_t offset, unsigned size)
+{
+	(void)dev;
+	(void)offset;
+	(void)size;
+	return 0;
+}
+
+static void no_timer_write(struct device *dev, uint64_t offset, unsigned size, uint64_t value)
+{
+	(void)dev;
+	(void)offset;
+	(void)size;
+	(void)value;
+}
+
+static const struct device_ops no_timer_ops = {
+	.read = no_timer_read,
+	.write = no_timer_write,
+};
+
 int pvh_power_init(struct pvh *board)
 {
+	int err;
+
+	board->no_timer.name = "no-timer";
+	board->no_timer.ops = &no_timer_ops;
+	err = bus_attach(&board->vm->ports, &board->no_timer, TIMER_PORT, TIMER_PORTS);
+	if (err != 0)
+		return err;
+
 	board->power.name = "power";
 	board->power.ops = &power_ops;
 	return bus_attach(&board->vm->ports, &board->power, PVH_POWER_PORT, SIZE);

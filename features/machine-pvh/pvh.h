@@ -53,7 +53,7 @@ struct pvh_acpi_device {
 /** State of the board. */
 struct pvh {
 	struct vm *vm;
-	struct device power;
+	struct device power, no_timer;
 	struct pvh_map_line map[PVH_MAP_LINES];
 	unsigned nr_map;
 	const struct pvh_acpi_device *devices[PVH_MAX_PARTS];
@@ -83,7 +83,7 @@ static inline void pvh_connect(struct vm *vm, struct irq_line *line, unsigned gs
 /** Writes the ACPI tables into guest RAM. Returns 0 or -ENOSPC after logging one line. */
 int pvh_write_acpi(struct pvh *board);
 
-/** Puts sleep and reset registers on the ports. Returns what bus_attach() says. */
+/** Puts the board's own ports there: sleep, reset. Returns what bus_attach() says. */
 int pvh_power_init(struct pvh *board);
 
 /** The payload's parts, and the command line as the guest gets it. */

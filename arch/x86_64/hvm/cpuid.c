@@ -5,6 +5,8 @@
  */
 #include <stddef.h>
 
+#include <husk/platform.h>
+
 #include "arch/x86_64/hvm/hvm.h"
 #include "arch/x86_64/pc/x86.h"
 
@@ -57,7 +59,7 @@ static const struct rule rules[] = {
 	{ 0x80000004, ANY, ALL, ALL, ALL, ALL },
 	{ 0x80000005, ANY, ALL, ALL, ALL, ALL }, /* caches */
 	{ 0x80000006, ANY, ALL, ALL, ALL, ALL },
-	{ 0x80000007, ANY, 0, 0, 0, 1u << 8 }, /* invariant TSC */
+	{ 0x80000007, ANY, 0, 0, 0, 0 },
 	{ 0x80000008, ANY, 0x0000ffff, 1u << 0 | 1u << 2, 0, 0 }, /* address sizes; CLZERO, XSAVEERPTR */
 };
 
@@ -67,6 +69,9 @@ static const struct rule rules[] = {
 #define LEAF1_ECX_OSXSAVE    (1u << 27)
 #define LEAF1_ECX_HYPERVISOR (1u << 31)
 #define LEAF1_EBX_APIC_ID    24u
+/* A TSC that the host's clock is made of is constant, and tells that nobody has set it. */
+#define LEAF7_EBX_TSC_ADJUST (1u << 1)
+#define EXT7_EDX_INVARIANT   (1u << 8)
 
 static const struct rule *find(uint32_t leaf, uint32_t subleaf)
 {
@@ -78,8 +83,10 @@ static const struct rule *find(uint32_t leaf, uint32_t subleaf)
 }
 
 /* Bits that are the virtual CPU's own. */
-static void complete(struct x86_cpu *c, uint32_t leaf, struct x86_cpuid *r)
+static void complete(struct x86_cpu *c, uint32_t leaf, uint32_t subleaf, struct x86_cpuid *r)
 {
+	struct plat_time_scale scale;
+
 	switch (leaf) {
 	case 0: r->eax = HIGHEST_BASIC; break;
 	case 1:
@@ -87,6 +94,14 @@ static void complete(struct x86_cpu *c, uint32_t leaf, struct x86_cpuid *r)
 		r->ecx |= LEAF1_ECX_HYPERVISOR;
 		if ((c->hvm->get(c, X86_CR4) & X86_CR4_OSXSAVE) != 0)
 			r->ecx |= LEAF1_ECX_OSXSAVE;
+		break;
+	case 7:
+		if (subleaf == 0 && plat_time_scale(&scale))
+			r->ebx |= LEAF7_EBX_TSC_ADJUST;
+		break;
+	case 0x80000007u:
+		if (plat_time_scale(&scale))
+			r->edx |= EXT7_EDX_INVARIANT;
 		break;
 	case 0x80000000u: r->eax = HIGHEST_EXTENDED; break;
 	default: break;
@@ -112,7 +127,7 @@ void hvm_cpuid(struct x86_cpu *c)
 					.ebx = host.ebx & rule->ebx,
 					.ecx = host.ecx & rule->ecx,
 					.edx = host.edx & rule->edx };
-		complete(c, leaf, &r);
+		complete(c, leaf, subleaf, &r);
 	}
 	for (struct x86_extension *x = c->extensions; x != NULL; x = x->next) {
 		if (x->cpuid != NULL)

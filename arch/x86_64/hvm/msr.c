@@ -11,8 +11,8 @@
 #include "arch/x86_64/hvm/hvm.h"
 #include "arch/x86_64/pc/x86.h"
 
-/** What a write does. */
-enum write_rule { REFUSE, IGNORE };
+/** What a write does. SAME: the constant may be written, anything else is refused. */
+enum write_rule { REFUSE, IGNORE, SAME };
 
 /** An MSR that reads as a constant. */
 struct rule {
@@ -22,11 +22,13 @@ struct rule {
 };
 
 static const struct rule rules[] = {
+	{ 0x0000003b, SAME, 0 },   /* TSC_ADJUST: the TSC is never set */
 	{ 0x0000008b, IGNORE, 0 }, /* microcode revision: 0 is written before it is read */
 	{ 0x000001a0, IGNORE, 1 }, /* MISC_ENABLE: fast strings */
 	{ 0x000001d9, IGNORE, 0 }, /* DEBUGCTL: no last branch records */
 	{ 0xc0010015, IGNORE, 0 }, /* AMD HWCR */
 	{ 0xc001001f, IGNORE, 0 }, /* AMD NB_CFG */
+	{ 0xc0010055, IGNORE, 0 }, /* AMD interrupt pending: no C1E */
 	{ 0xc0010114, IGNORE, 1u << 4 }, /* AMD VM_CR: SVM is switched off */
 	{ 0xc0011020, IGNORE, 0 }, /* AMD LS_CFG */
 	{ 0xc0011022, IGNORE, 0 }, /* AMD DC_CFG */
@@ -93,5 +95,7 @@ bool hvm_write_msr(struct x86_cpu *c, uint32_t msr, uint64_t value)
 	}
 	if (msr == MSR_EFER)
 		return write_efer(c, value) || refuse(c, "write to", msr);
-	return (rule != NULL && rule->write == IGNORE) || refuse(c, "write to", msr);
+	if (rule != NULL && (rule->write == IGNORE || (rule->write == SAME && value == rule->value)))
+		return true;
+	return refuse(c, "write to", msr);
 }
