@@ -113,6 +113,7 @@ static int pvh_load(struct vm *vm)
 	err = complete_cmdline(board, cmdline != NULL ? (const char *)cmdline->data : "");
 	if (err == 0)
 		err = check_initrd(p.initrd);
+	pvh_write_reset_vector(board);
 	if (err == 0)
 		err = pvh_write_acpi(board);
 	if (err == 0)

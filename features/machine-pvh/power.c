@@ -41,6 +41,18 @@ static void power_write(struct device *dev, uint64_t offset, unsigned size, uint
 		vm_request(of_device(dev)->vm, VM_RESET);
 }
 
+/*
+ * Linux resets reduced hardware by EFI, and where there is none by a jump to the BIOS's entry in real mode:
+ * mov dx, PVH_POWER_PORT + RESET; mov al, 1; out dx, al; hlt; jmp to the hlt.
+ */
+void pvh_write_reset_vector(struct pvh *board)
+{
+	static const uint8_t code[] = { 0xba, (PVH_POWER_PORT + RESET) & 0xff, PVH_POWER_PORT >> 8, 0xb0, 0x01, 0xee,
+					0xf4, 0xeb, 0xfd };
+
+	memory_write(&board->vm->memory, PVH_RESET_VECTOR, code, sizeof(code));
+}
+
 static const struct device_ops power_ops = {
 	.read = power_read,
 	.write = power_write,

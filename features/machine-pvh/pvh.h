@@ -16,7 +16,8 @@
 #define PVH_TABLES       0x000e0000ull /* ACPI: the RSDP first, where firmware has it */
 #define PVH_TABLES_SIZE  0x00008000ull
 #define PVH_BOOT         0x000e8000ull /* what the boot protocols want */
-#define PVH_BOOT_SIZE    0x00018000ull
+#define PVH_BOOT_SIZE    0x00017000ull
+#define PVH_RESET_VECTOR 0x000ffff0ull /* where a CPU, and a kernel that gives up, starts firmware */
 #define PVH_MAIN         0x00100000ull
 #define PVH_LOW_RAM_MAX  0xc0000000ull
 #define PVH_SPECIAL      0xfeff8000ull /* pages that the guest shares with paravirtual devices */
@@ -85,6 +86,9 @@ int pvh_write_acpi(struct pvh *board);
 
 /** Puts the board's own ports there: sleep, reset. Returns what bus_attach() says. */
 int pvh_power_init(struct pvh *board);
+
+/** Writes code to the BIOS's entry that resets the machine. */
+void pvh_write_reset_vector(struct pvh *board);
 
 /** The payload's parts, and the command line as the guest gets it. */
 struct pvh_payload {
