@@ -14,6 +14,7 @@ uint64_t fake_now;
 uint64_t fake_deadline = UINT64_MAX;
 unsigned fake_deadlines;
 uint64_t fake_wallclock;
+struct plat_time_scale fake_time_scale;
 char fake_log[FAKE_TEXT_SIZE];
 size_t fake_log_size;
 char fake_console[FAKE_TEXT_SIZE];
@@ -93,6 +94,7 @@ void fake_reset(void)
 	fake_deadline = UINT64_MAX;
 	fake_deadlines = 0;
 	fake_wallclock = 0;
+	fake_time_scale = (struct plat_time_scale){ 0 };
 	fake_eof = false;
 	fake_command_line = "";
 	fake_pages_left = UINT64_MAX;
@@ -216,6 +218,14 @@ uint64_t plat_pages_free(void)
 uint64_t plat_time_ns(void)
 {
 	return fake_now;
+}
+
+bool plat_time_scale(struct plat_time_scale *out)
+{
+	if (fake_time_scale.ns_per_tick == 0)
+		return false;
+	*out = fake_time_scale;
+	return true;
 }
 
 uint64_t plat_wallclock_ns(void)

@@ -272,6 +272,12 @@ uint64_t plat_time_ns(void)
 	return (uint64_t)((unsigned __int128)(rdtsc() - host_clock.start) * host_clock.ns_scale >> 32);
 }
 
+bool plat_time_scale(struct plat_time_scale *out)
+{
+	*out = (struct plat_time_scale){ .zero = host_clock.start, .ns_per_tick = host_clock.ns_scale };
+	return true;
+}
+
 uint64_t plat_wallclock_ns(void)
 {
 	return host_clock.wall_ns != 0 ? host_clock.wall_ns + plat_time_ns() : 0;
