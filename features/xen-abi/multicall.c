@@ -10,15 +10,16 @@
 
 static int read_entry(const struct hypercall *h, uint64_t at, struct hypercall *call)
 {
-	uint64_t wide[ENTRY_WORDS];
-	uint32_t narrow[ENTRY_WORDS];
+	uint8_t entry[ENTRY_WORDS * sizeof(uint64_t)];
+	uint64_t words[ENTRY_WORDS] = { 0 };
 
-	if (hypercall_read(h, at, h->word == sizeof(uint64_t) ? (void *)wide : narrow, ENTRY_WORDS * h->word) != 0)
+	if (hypercall_read(h, at, entry, (uint64_t)ENTRY_WORDS * h->word) != 0)
 		return -XEN_EFAULT;
-	for (unsigned i = 0; h->word != sizeof(uint64_t) && i < ENTRY_WORDS; i++)
-		wide[i] = narrow[i];
-	*call = (struct hypercall){ .vcpu = h->vcpu, .word = h->word, .nr = wide[0] };
-	memcpy(call->args, wide + 2, sizeof(call->args));
+	/* Little-endian: a short word is the low half. */
+	for (unsigned i = 0; i < ENTRY_WORDS; i++)
+		memcpy(&words[i], entry + (size_t)i * h->word, h->word);
+	*call = (struct hypercall){ .vcpu = h->vcpu, .word = h->word, .nr = words[0] };
+	memcpy(call->args, words + 2, sizeof(call->args));
 	return 0;
 }
 
@@ -28,7 +29,6 @@ static int write_entry(const struct hypercall *h, uint64_t at, unsigned first, c
 	for (unsigned i = 0; i < count; i++) {
 		uint64_t to = at + (uint64_t)(first + i) * h->word;
 
-		/* Little-endian: the low half comes first. */
 		if (hypercall_write(h, to, &words[i], h->word) != 0)
 			return -XEN_EFAULT;
 	}

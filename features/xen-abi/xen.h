@@ -28,6 +28,7 @@
 
 struct evtchn_domain;
 struct timer_pv;
+struct xen_console;
 
 /** A vCPU's part of the domain. */
 struct xen_vcpu {
@@ -53,6 +54,7 @@ struct xen_domain {
 	bool shutdown_code_set;
 	struct evtchn_domain *evtchn;               /**< of feature event-channels */
 	struct timer_pv *time;                      /**< of feature timer-pv */
+	struct xen_console *console;                /**< of feature xen-console */
 	void (*shared_moved)(struct xen_domain *d); /**< the clock's: shared_info or a vcpu_info has moved, or NULL */
 };
 
@@ -62,10 +64,10 @@ static inline struct xen_domain *xen_domain(const struct vm *vm)
 	return vm->hypercalls;
 }
 
-/** The vCPU of that number, or NULL. */
+/** The vCPU of that number, an unsigned int in the ABI, or NULL. */
 static inline struct xen_vcpu *xen_vcpu(struct xen_domain *d, uint64_t id)
 {
-	return id < d->vm->nr_vcpus ? &d->vcpus[id] : NULL;
+	return (uint32_t)id < d->vm->nr_vcpus ? &d->vcpus[(uint32_t)id] : NULL;
 }
 
 /** The caller's domain. */
