@@ -133,9 +133,15 @@ static enum vm_request take_request(struct vm *vm)
 /** Sleeps until something is pending for v: plat_wait() may come back early. */
 static void wait(struct vcpu *v)
 {
+	const struct vm *vm = v->vm;
+
 	v->idles++;
+	if (vm->idle != NULL)
+		vm->idle(v, true);
 	while (vcpu_attention(v) == 0)
 		plat_wait(&v->attention);
+	if (vm->idle != NULL)
+		vm->idle(v, false);
 }
 
 /** The end of a guest that nobody else wants to judge. */
@@ -195,6 +201,7 @@ static void run_vcpu(struct vcpu *v)
 static int start(struct vm *vm)
 {
 	vm->started_ns = plat_time_ns();
+	feature_reset_all(vm);
 	return vm->machine->load(vm);
 }
 

@@ -15,6 +15,8 @@
 /* In the command line it stands for the rate of the guest's TSC, which no register of this machine tells. */
 #define TSC_WORD "@TSC_KHZ@"
 
+#define NS_PER_MS 1000000ull
+
 /* The CPU model is the host's, masked; see hvm_cpuid(). */
 static int pvh_init_vcpu(struct vcpu *v)
 {
@@ -65,14 +67,16 @@ static int pvh_build(struct vm *vm)
 /* Copies the command line, with the TSC's rate for each TSC_WORD. */
 static int complete_cmdline(struct pvh *board, const char *text)
 {
-	struct plat_time_scale scale = { 0 };
+	struct plat_time_scale scale;
+	uint64_t khz = 0;
 	char *out = board->cmdline;
 	size_t room = sizeof(board->cmdline);
 
-	plat_time_scale(&scale);
+	if (plat_time_scale(&scale))
+		khz = (NS_PER_MS << 32) / scale.ns_per_tick;
 	while (*text != '\0') {
 		bool word = strncmp(text, TSC_WORD, strlen(TSC_WORD)) == 0;
-		int n = word ? snprintf(out, room, "%" PRIu64, scale.counter_hz / 1000) : snprintf(out, room, "%c", *text);
+		int n = word ? snprintf(out, room, "%" PRIu64, khz) : snprintf(out, room, "%c", *text);
 
 		if (n < 0 || (size_t)n >= room) {
 			log_error("the command line is too long for the machine pvh: shorten GUEST_CMDLINE");

@@ -14,6 +14,7 @@ uint64_t fake_now;
 uint64_t fake_deadline = UINT64_MAX;
 unsigned fake_deadlines;
 uint64_t fake_wallclock;
+struct plat_time_scale fake_time_scale;
 char fake_log[FAKE_TEXT_SIZE];
 size_t fake_log_size;
 char fake_console[FAKE_TEXT_SIZE];
@@ -93,6 +94,7 @@ void fake_reset(void)
 	fake_deadline = UINT64_MAX;
 	fake_deadlines = 0;
 	fake_wallclock = 0;
+	fake_time_scale = (struct plat_time_scale){ 0 };
 	fake_eof = false;
 	fake_command_line = "";
 	fake_pages_left = UINT64_MAX;
@@ -218,16 +220,19 @@ uint64_t plat_time_ns(void)
 	return fake_now;
 }
 
-/* A counter of 2 GHz, 1000 at time 0. */
 bool plat_time_scale(struct plat_time_scale *out)
 {
-	*out = (struct plat_time_scale){ .counter_hz = 2000000000, .zero = 1000, .ns_per_tick = (uint64_t)1 << 31 };
+	if (fake_time_scale.ns_per_tick == 0)
+		return false;
+	*out = fake_time_scale;
 	return true;
 }
 
 uint64_t plat_counter(void)
 {
-	return 1000 + 2 * fake_now;
+	if (fake_time_scale.ns_per_tick == 0)
+		return 0;
+	return fake_time_scale.zero + (uint64_t)(((unsigned __int128)fake_now << 32) / fake_time_scale.ns_per_tick);
 }
 
 uint64_t plat_wallclock_ns(void)

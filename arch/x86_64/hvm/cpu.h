@@ -100,6 +100,9 @@ struct x86_interrupts {
 /** What became of an access to an MSR. */
 enum x86_msr_result { X86_MSR_UNKNOWN, X86_MSR_DONE, X86_MSR_FAULT };
 
+/** What became of a hypercall. AGAIN: it is executed once more, after a look at the attention word. */
+enum x86_call_result { X86_CALL_UNKNOWN, X86_CALL_DONE, X86_CALL_AGAIN };
+
 /** What CPUID answers. */
 struct x86_cpuid {
 	uint32_t eax, ebx, ecx, edx;
@@ -116,8 +119,8 @@ struct x86_extension {
 	/** MSRs of the feature. X86_MSR_FAULT raises #GP in the guest. */
 	enum x86_msr_result (*read_msr)(struct x86_extension *x, struct x86_cpu *c, uint32_t msr, uint64_t *value);
 	enum x86_msr_result (*write_msr)(struct x86_extension *x, struct x86_cpu *c, uint32_t msr, uint64_t value);
-	/** VMMCALL or VMCALL, with rip after it already. Returns false if it is not this feature's. */
-	bool (*call)(struct x86_extension *x, struct x86_cpu *c);
+	/** VMMCALL or VMCALL. */
+	enum x86_call_result (*call)(struct x86_extension *x, struct x86_cpu *c);
 	/** Device in memory that only this CPU sees, with its base and size set; NULL: none now. */
 	struct device *device;
 	/** The CPU was reset. */
@@ -134,6 +137,7 @@ struct x86_exit_record {
 
 struct hvm_ops;
 struct local_apic;
+struct xen_x86;
 
 /** A vCPU of engine hvm. */
 struct x86_cpu {
@@ -151,6 +155,7 @@ struct x86_cpu {
 	bool watch_iret;         /**< IRET exits */
 	uint64_t iret_rip;       /**< where that IRET was */
 	struct local_apic *apic; /**< or NULL */
+	struct xen_x86 *xen;     /**< the x86 part of the Xen ABI, or NULL */
 	bool stepping;           /**< one instruction only: #DB comes back to us */
 	bool seen_user;          /**< has run in user mode since the last reset */
 	int window;              /**< vector that waits until the guest takes interrupts, or -1 */

@@ -80,19 +80,16 @@ static void write_msr(struct x86_cpu *c, unsigned length)
 
 static void call(struct x86_cpu *c, unsigned length)
 {
-	uint64_t rip = c->rip;
+	enum x86_call_result result = X86_CALL_UNKNOWN;
 
-	c->rip += length;
-	for (struct x86_extension *x = c->extensions; x != NULL; x = x->next) {
-		if (x->call == NULL || !x->call(x, c))
-			continue;
-		/* One that goes on later has set rip back. */
-		if (c->rip != rip)
-			hvm_advance(c, 0);
-		return;
+	for (struct x86_extension *x = c->extensions; x != NULL && result == X86_CALL_UNKNOWN; x = x->next) {
+		if (x->call != NULL)
+			result = x->call(x, c);
 	}
-	c->rip = rip;
-	x86_raise(c, X86_UD, 0);
+	if (result == X86_CALL_DONE)
+		hvm_advance(c, length);
+	else if (result == X86_CALL_UNKNOWN)
+		x86_raise(c, X86_UD, 0);
 }
 
 /* Exceptions of the guest that are looked at on the way, and go on to it. */

@@ -35,7 +35,7 @@ uint64_t plat_time_ns(void)
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-/* The clock is the kernel's, whatever it is made of. */
+/* The kernel adjusts the rate of its clock as it runs. */
 bool plat_time_scale(struct plat_time_scale *out)
 {
 	(void)out;

@@ -274,9 +274,7 @@ uint64_t plat_time_ns(void)
 
 bool plat_time_scale(struct plat_time_scale *out)
 {
-	*out = (struct plat_time_scale){ .counter_hz = host_clock.tsc_hz,
-					 .zero = host_clock.start,
-					 .ns_per_tick = host_clock.ns_scale };
+	*out = (struct plat_time_scale){ .zero = host_clock.start, .ns_per_tick = host_clock.ns_scale };
 	return true;
 }
 

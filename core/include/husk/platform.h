@@ -78,17 +78,20 @@ int plat_code_alloc(size_t bytes, struct plat_code *out);
 /** Monotonic host time in nanoseconds since some fixed point; never goes back. Cheap: no trap where avoidable. */
 uint64_t plat_time_ns(void);
 
-/** How the CPU's counter, which a guest may be able to read by itself, relates to plat_time_ns(). */
+/** How the CPU's own counter tells plat_time_ns(), for guests that read it themselves. */
 struct plat_time_scale {
-	uint64_t counter_hz;
-	uint64_t zero;        /**< counter at time 0 */
-	uint64_t ns_per_tick; /**< 32.32 fixed point: plat_time_ns() == (counter - zero) * ns_per_tick >> 32, exactly */
+	uint64_t zero;        /**< count at which plat_time_ns() is 0 */
+	uint64_t ns_per_tick; /**< nanoseconds per count, 32.32 bits fixed point */
 };
 
-/** Returns false if the host has no such counter, constant in rate and the same on all its CPUs. */
+/**
+ * Says how to compute the time from the counter that code on this CPU reads without a trap (x86: TSC):
+ * plat_time_ns() == (counter - zero) * ns_per_tick >> 32, exactly and on all CPUs, for the whole run. Returns false, and
+ * does not set *out, if the host has no such counter or computes its time from another one.
+ */
 bool plat_time_scale(struct plat_time_scale *out);
 
-/** The counter now; 0 if there is none. x86: TSC. */
+/** That counter now; 0 on a host that has none. */
 uint64_t plat_counter(void);
 
 /** Wall-clock time in nanoseconds since 1970-01-01 UTC, or 0 if the host cannot tell. */
