@@ -155,8 +155,6 @@ static void local_error(struct local_apic *a, uint32_t error)
 
 void local_apic_raise(struct local_apic *a, uint8_t vector, bool level)
 {
-	if (!is_enabled(a))
-		return;
 	if (vector < 16) { /* 10.5.2 */
 		a->errors |= ERROR_RECEIVE;
 		return;
@@ -223,7 +221,10 @@ static void receive(struct local_apic *a, const struct local_apic_message *m)
 {
 	switch (m->delivery) {
 	case DELIVERY_FIXED:
-	case DELIVERY_LOWEST: local_apic_raise(a, m->vector, m->level); break;
+	case DELIVERY_LOWEST:
+		if (is_enabled(a)) /* 10.4.7.2 */
+			local_apic_raise(a, m->vector, m->level);
+		break;
 	case DELIVERY_NMI:
 		a->cpu->nmi_pending = true;
 		kick(a);
@@ -597,18 +598,18 @@ static void reset(struct x86_extension *x, struct x86_cpu *c)
 	place(a);
 }
 
-static void describe(struct device *dev)
+static void print(struct x86_extension *x)
 {
-	const struct local_apic *a = of_device(dev);
+	const struct local_apic *a = of_extension(x);
 
-	log_text("local APIC %u: %s, request %d, in service %d, timer LVT %08x\n", a->cpu->vcpu.id,
-		 is_x2(a) ? "x2APIC" : "xAPIC", highest(a->request), highest(a->service), (unsigned)a->lvt[LVT_TIMER]);
+	log_text("local APIC %u: %s, %s, request %d, in service %d, timer LVT %08x\n", a->cpu->vcpu.id,
+		 is_x2(a) ? "x2APIC" : "xAPIC", is_enabled(a) ? "enabled" : "disabled", highest(a->request),
+		 highest(a->service), (unsigned)a->lvt[LVT_TIMER]);
 }
 
 static const struct device_ops device_ops = {
 	.read = device_read,
 	.write = device_write,
-	.describe = describe,
 };
 
 static int add(struct vcpu *v)
@@ -624,6 +625,7 @@ static int add(struct vcpu *v)
 	a->extension.read_msr = read_msr;
 	a->extension.write_msr = write_msr;
 	a->extension.cpuid = cpuid;
+	a->extension.print = print;
 	a->extension.reset = reset;
 	a->source.pending = pending;
 	a->source.accepted = accepted;

@@ -43,7 +43,7 @@ struct local_apic {
 /** That of a vCPU, or NULL if the image has none. */
 struct local_apic *local_apic_of(struct vcpu *v);
 
-/** An interrupt from outside arrives: requests `vector`, 16 to 255. */
+/** Requests `vector`, 16 to 255, on behalf of the vCPU itself; it waits while the APIC is disabled by software. */
 void local_apic_raise(struct local_apic *a, uint8_t vector, bool level);
 
 /** How a message names its destination (10.6.2). */

@@ -27,6 +27,7 @@
 #define ENTRY           32u /* bytes of an entry of the hypercall page */
 #define ENTRY_IRET      23u /* __HYPERVISOR_iret: not for HVM guests */
 #define CALLBACK_TYPE   56u /* bits 63:56 of HVM_PARAM_CALLBACK_IRQ */
+#define CALLBACK_LINE   0u
 #define CALLBACK_VECTOR 2u
 #define LOWEST_VECTOR   0x10u
 #define NS_PER_MS       1000000ull
@@ -187,16 +188,21 @@ static void upcall(struct vcpu *v)
 		plat_kick(&v->attention, ATTN_IRQ);
 }
 
+/*
+ * A line (type 0) is accepted and never driven: Linux names line 1 to tell that it uses per-vCPU vectors. 0 is none.
+ * PCI devices there are not.
+ */
 static int set_callback(struct vm *vm, uint64_t via)
 {
-	uint8_t vector = (uint8_t)via;
+	uint64_t type = via >> CALLBACK_TYPE;
+	uint8_t vector = type == CALLBACK_VECTOR ? (uint8_t)via : 0;
 
-	if (via != 0 && (via >> CALLBACK_TYPE != CALLBACK_VECTOR || vector < LOWEST_VECTOR)) {
-		log_debug("callback 0x%llx refused: there are no lines or PCI devices", (unsigned long long)via);
+	if ((type != CALLBACK_LINE && type != CALLBACK_VECTOR) || (type == CALLBACK_VECTOR && vector < LOWEST_VECTOR)) {
+		log_debug("callback 0x%llx refused", (unsigned long long)via);
 		return -XEN_EINVAL;
 	}
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
-		of_vcpu(vm->vcpus[i])->callback = via == 0 ? 0 : vector;
+		of_vcpu(vm->vcpus[i])->callback = vector;
 	return 0;
 }
 
@@ -235,6 +241,14 @@ static void reset(struct x86_extension *extension, struct x86_cpu *c)
 	x->callback = x->vector = 0;
 }
 
+static void print(struct x86_extension *extension)
+{
+	const struct xen_x86 *x = of_extension(extension);
+
+	log_text("Xen: callback vector %02x, own vector %02x, upcall %s\n", x->callback, x->vector,
+		 xen_upcall_pending(&x->cpu->vcpu) ? "pending" : "not pending");
+}
+
 static int add(struct vcpu *v)
 {
 	struct xen_x86 *x = plat_pages_alloc(sizeof(*x), PAGE);
@@ -246,6 +260,7 @@ static int add(struct vcpu *v)
 	x->extension.cpuid = cpuid;
 	x->extension.write_msr = write_msr;
 	x->extension.call = call;
+	x->extension.print = print;
 	x->extension.reset = reset;
 	x->source.pending = pending;
 	x->source.ignores_priority = true;

@@ -123,6 +123,8 @@ struct x86_extension {
 	enum x86_call_result (*call)(struct x86_extension *x, struct x86_cpu *c);
 	/** Device in memory that only this CPU sees, with its base and size set; NULL: none now. */
 	struct device *device;
+	/** Prints a line of state for reports, with log_text(). */
+	void (*print)(struct x86_extension *x);
 	/** The CPU was reset. */
 	void (*reset)(struct x86_extension *x, struct x86_cpu *c);
 };

@@ -54,6 +54,10 @@ void x86_print_state(struct vcpu *v)
 
 	print_registers(c);
 	print_code(c);
+	for (struct x86_extension *x = c->extensions; x != NULL; x = x->next) {
+		if (x->print != NULL)
+			x->print(x);
+	}
 	print_history(c);
 }
 
