@@ -159,9 +159,22 @@ void local_apic_raise(struct local_apic *a, uint8_t vector, bool level)
 		a->errors |= ERROR_RECEIVE;
 		return;
 	}
+	/* A kernel that sets up its APIC and finds requests already there tries to get rid of them. */
+	if (!is_enabled(a)) {
+		set_bit(a->early, vector, true);
+		return;
+	}
 	set_bit(a->level, vector, level);
 	set_bit(a->request, vector, true);
 	kick(a);
+}
+
+static void take_early(struct local_apic *a)
+{
+	for (unsigned i = 0; i < 8; i++) {
+		a->request[i] |= a->early[i];
+		a->early[i] = 0;
+	}
 }
 
 /* The task priority is for the CPU to judge, which can be asked to tell when it falls. */
@@ -378,8 +391,10 @@ static void write_lvt(struct local_apic *a, unsigned n, uint32_t value)
 static void write_spurious(struct local_apic *a, uint32_t value)
 {
 	a->spurious = value & 0x1ff;
-	if ((value & SVR_ENABLE) != 0)
+	if ((value & SVR_ENABLE) != 0) {
+		take_early(a);
 		return;
+	}
 	for (unsigned i = 0; i < LOCAL_APIC_LVTS; i++) /* 10.4.7.2 */
 		a->lvt[i] |= LVT_MASKED;
 }
@@ -485,6 +500,7 @@ static void clear(struct local_apic *a)
 	a->logical = a->errors = a->error_latch = a->command_low = a->command_high = 0;
 	a->format = UINT32_MAX;
 	a->spurious = 0xff;
+	memset(a->early, 0, sizeof(a->early));
 	memset(a->request, 0, sizeof(a->request));
 	memset(a->service, 0, sizeof(a->service));
 	memset(a->level, 0, sizeof(a->level));

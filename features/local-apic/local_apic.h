@@ -32,6 +32,7 @@ struct local_apic {
 	uint32_t command_low, command_high;
 	uint32_t lvt[LOCAL_APIC_LVTS]; /**< timer, thermal, counters, LINT0, LINT1, error */
 	uint32_t request[8], service[8], level[8];
+	uint32_t early[8]; /**< requested while the APIC was disabled by software */
 	uint32_t divide, initial;
 	uint64_t started;  /**< count of the timer's clock when `initial` was written */
 	uint64_t deadline; /**< IA32_TSC_DEADLINE, 0: not armed */
@@ -43,7 +44,8 @@ struct local_apic {
 /** That of a vCPU, or NULL if the image has none. */
 struct local_apic *local_apic_of(struct vcpu *v);
 
-/** Requests `vector`, 16 to 255, on behalf of the vCPU itself; it waits while the APIC is disabled by software. */
+/** Requests `vector`, 16 to 255, on behalf of the vCPU itself; it waits, unseen, while the APIC is
+ * disabled by software. */
 void local_apic_raise(struct local_apic *a, uint8_t vector, bool level);
 
 /** How a message names its destination (10.6.2). */
