@@ -42,6 +42,12 @@ extern const char plat_name[];
  */
 void *plat_pages_alloc(size_t bytes, size_t align);
 
+/**
+ * Memory for the RAM of a guest: as from plat_pages_alloc(), but it may hold anything, as the RAM of a computer that is
+ * switched on. Clearing it takes a large part of a start, and guests do not count on it.
+ */
+void *plat_ram_alloc(size_t bytes, size_t align);
+
 /** Bytes that plat_pages_alloc() can still give in total, for messages. */
 uint64_t plat_pages_free(void);
 
