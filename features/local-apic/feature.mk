@@ -2,4 +2,4 @@
 features-$(CONFIG_LOCAL_APIC) += local-apic
 objs-local-apic := features/local-apic/local_apic.o
 # As in the engine, whose exits end here: the guest's FPU registers are not in the way.
-cflags-local-apic := -mgeneral-regs-only
+cflags-local-apic := -mgeneral-regs-only -Os

@@ -47,18 +47,18 @@ enum {
 #define BASE_X2APIC      (1u << 10)
 #define BASE_ENABLE      (1u << 11)
 
-#define LVT_TIMER    0u
-#define LVT_ERROR    5u
-#define LVT_MASKED   (1u << 16)
-#define LVT_BITS     0x0001f7ffu /* figure 10-8 */
-#define TIMER_BITS   0x000700ffu
-#define TIMER_MODE   (3u << 17)
-#define TIMER_ONCE   (0u << 17)
-#define TIMER_EVERY  (1u << 17)
-#define TIMER_TSC    (2u << 17)
-#define SVR_ENABLE   (1u << 8)
-#define ERROR_SEND   (1u << 5) /* figure 10-9: illegal vector sent, received, register */
-#define ERROR_RECEIVE (1u << 6)
+#define LVT_TIMER      0u
+#define LVT_ERROR      5u
+#define LVT_MASKED     (1u << 16)
+#define LVT_BITS       0x0001f7ffu /* figure 10-8 */
+#define TIMER_BITS     0x000700ffu
+#define TIMER_MODE     (3u << 17)
+#define TIMER_ONCE     (0u << 17)
+#define TIMER_EVERY    (1u << 17)
+#define TIMER_TSC      (2u << 17)
+#define SVR_ENABLE     (1u << 8)
+#define ERROR_SEND     (1u << 5) /* figure 10-9: illegal vector sent, received, register */
+#define ERROR_RECEIVE  (1u << 6)
 #define ERROR_REGISTER (1u << 7)
 
 #define DELIVERY_FIXED  0u
@@ -242,9 +242,7 @@ static void receive(struct local_apic *a, const struct local_apic_message *m)
 		a->cpu->nmi_pending = true;
 		kick(a);
 		break;
-	default:
-		log_debug("local APIC %u: message of delivery mode %u ignored", a->cpu->vcpu.id, m->delivery);
-		break;
+	default: log_debug("local APIC %u: message of delivery mode %u ignored", a->cpu->vcpu.id, m->delivery); break;
 	}
 }
 
@@ -518,7 +516,8 @@ static enum x86_msr_result write_base(struct local_apic *a, uint64_t value)
 
 	if ((value & ~(uint64_t)(BASE_ENABLE | BASE_X2APIC | BASE_BSP)) != LOCAL_APIC_BASE || mode == BASE_X2APIC)
 		return X86_MSR_FAULT;
-	if ((before == (BASE_ENABLE | BASE_X2APIC) && mode == BASE_ENABLE) || (before == 0 && (mode & BASE_X2APIC) != 0))
+	if ((before == (BASE_ENABLE | BASE_X2APIC) && mode == BASE_ENABLE) ||
+	    (before == 0 && (mode & BASE_X2APIC) != 0))
 		return X86_MSR_FAULT;
 	a->base = (value & ~(uint64_t)BASE_BSP) | (a->base & BASE_BSP);
 	if (mode == 0)

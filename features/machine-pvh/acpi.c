@@ -61,15 +61,15 @@ struct fadt {
 } __attribute__((packed));
 _Static_assert(sizeof(struct fadt) == 276, "table 5.33");
 
-#define FADT_WBINVD         (1u << 0) /* table 5.35 */
-#define FADT_NO_POWER_KEY   (1u << 4)
-#define FADT_NO_SLEEP_KEY   (1u << 5)
-#define FADT_RESET          (1u << 10)
-#define FADT_REDUCED        (1u << 20)
-#define BOOT_NO_VGA         (1u << 2) /* table 5.36 */
-#define BOOT_NO_CMOS        (1u << 5)
-#define SPACE_IO            1u
-#define ACCESS_BYTE         1u
+#define FADT_WBINVD       (1u << 0) /* table 5.35 */
+#define FADT_NO_POWER_KEY (1u << 4)
+#define FADT_NO_SLEEP_KEY (1u << 5)
+#define FADT_RESET        (1u << 10)
+#define FADT_REDUCED      (1u << 20)
+#define BOOT_NO_VGA       (1u << 2) /* table 5.36 */
+#define BOOT_NO_CMOS      (1u << 5)
+#define SPACE_IO          1u
+#define ACCESS_BYTE       1u
 
 #define MADT_LAPIC  0u /* tables 5.46 to 5.48 */
 #define MADT_IOAPIC 1u
@@ -287,7 +287,8 @@ static struct aml behind(const struct aml *a)
 int pvh_write_acpi(struct pvh *board)
 {
 	uint8_t *room = memory_borrow(&board->vm->memory, PVH_TABLES, PVH_TABLES_SIZE);
-	struct aml dsdt = { .data = room + RSDP_ROOM, .size = PVH_TABLES_SIZE - RSDP_ROOM - TABLE_ALIGN }, fadt, madt, xsdt;
+	struct aml dsdt = { .data = room + RSDP_ROOM, .size = PVH_TABLES_SIZE - RSDP_ROOM - TABLE_ALIGN }, fadt, madt,
+		   xsdt;
 
 	memset(room, 0, PVH_TABLES_SIZE);
 	write_dsdt(board, &dsdt);

@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#define OP_NAME   0x08u /* 20.2.5.1 */
-#define OP_DWORD  0x0cu /* 20.2.3 */
-#define OP_STRING 0x0du
+#define OP_NAME        0x08u /* 20.2.5.1 */
+#define OP_DWORD       0x0cu /* 20.2.3 */
+#define OP_STRING      0x0du
 #define LENGTH_2_BYTES 0x40u /* 20.2.4: bits 7:6 are how many bytes follow, 3:0 the lowest bits */
 #define LENGTH_MAX     0xfffu
 

@@ -31,18 +31,18 @@
 #define HEADER_END         0x268u
 #define ZERO_PAGE_E820     0x2d0u
 
-#define MAGIC         0x53726448u /* "HdrS" */
-#define VERSION_MIN   0x020cu     /* has xloadflags */
-#define KERNEL_64     (1u << 0)
-#define LOADER_OTHER  0xffu
-#define ENTRY_64      0x200u
-#define SECTOR        512u
+#define MAGIC        0x53726448u /* "HdrS" */
+#define VERSION_MIN  0x020cu     /* has xloadflags */
+#define KERNEL_64    (1u << 0)
+#define LOADER_OTHER 0xffu
+#define ENTRY_64     0x200u
+#define SECTOR       512u
 
 /* Places in the boot area. */
-#define ZERO_PAGE  PVH_BOOT
-#define GDT        (PVH_BOOT + 0x1000u)
-#define PAGE_TABLES (PVH_BOOT + 0x2000u) /* PML4, PDPT, four directories: 4 GiB in pages of 2 MiB */
-#define CMDLINE    (PVH_BOOT + 0x8000u)
+#define ZERO_PAGE    PVH_BOOT
+#define GDT          (PVH_BOOT + 0x1000u)
+#define PAGE_TABLES  (PVH_BOOT + 0x2000u) /* PML4, PDPT, four directories: 4 GiB in pages of 2 MiB */
+#define CMDLINE      (PVH_BOOT + 0x8000u)
 #define CMDLINE_ROOM (PVH_BOOT_SIZE - 0x8000u)
 _Static_assert(PVH_BOOT_SIZE > 0x8000u, "room for all");
 
@@ -156,8 +156,12 @@ static void write_tables(uint8_t *gdt, uint64_t *tables)
 /* 64-bit mode with an identity map, flat segments of the selectors that the protocol names; RSI is the zero page. */
 static void set_entry_state(struct x86_cpu *c, uint64_t entry)
 {
-	static const struct x86_segment code = { .selector = SELECTOR_CODE, .attributes = X86_SEG_CODE64, .limit = UINT32_MAX };
-	static const struct x86_segment data = { .selector = SELECTOR_DATA, .attributes = X86_SEG_DATA32, .limit = UINT32_MAX };
+	static const struct x86_segment code = { .selector = SELECTOR_CODE,
+						 .attributes = X86_SEG_CODE64,
+						 .limit = UINT32_MAX };
+	static const struct x86_segment data = { .selector = SELECTOR_DATA,
+						 .attributes = X86_SEG_DATA32,
+						 .limit = UINT32_MAX };
 	static const struct x86_segment tss = { .attributes = X86_SEG_TSS, .limit = 0x67 };
 	static const struct x86_segment ldt = { .attributes = X86_SEG_LDT };
 	static const struct x86_segment gdt = { .limit = 4 * 8 - 1, .base = GDT };

@@ -14,9 +14,9 @@
 #define TIMER_PORT  0x40u /* Intel 8254 on a PC */
 #define TIMER_PORTS 4u
 
-#define SLEEP_ENABLE (1u << 5)
+#define SLEEP_ENABLE  (1u << 5)
 #define SLEEP_TYPE(v) ((v) >> 2 & 7u)
-#define S5           5u
+#define S5            5u
 
 static struct pvh *of_device(struct device *dev)
 {
@@ -47,8 +47,9 @@ static void power_write(struct device *dev, uint64_t offset, unsigned size, uint
  */
 void pvh_write_reset_vector(struct pvh *board)
 {
-	static const uint8_t code[] = { 0xba, (PVH_POWER_PORT + RESET) & 0xff, PVH_POWER_PORT >> 8, 0xb0, 0x01, 0xee,
-					0xf4, 0xeb, 0xfd };
+	static const uint8_t code[] = {
+		0xba, (PVH_POWER_PORT + RESET) & 0xff, PVH_POWER_PORT >> 8, 0xb0, 0x01, 0xee, 0xf4, 0xeb, 0xfd
+	};
 
 	memory_write(&board->vm->memory, PVH_RESET_VECTOR, code, sizeof(code));
 }

@@ -36,8 +36,8 @@ struct pvh_map_line {
 	uint32_t type;
 } __attribute__((packed));
 
-#define PVH_MAP_LINES  6u
-#define PVH_MAX_PARTS  16u
+#define PVH_MAP_LINES   6u
+#define PVH_MAX_PARTS   16u
 #define PVH_CMDLINE_MAX 4096u
 
 /** A device that ACPI's namespace describes. The owner keeps it for the life of the VM. */
@@ -45,10 +45,10 @@ struct pvh_acpi_device {
 	const char *name; /**< four characters, such as "COM1" */
 	const char *hid;  /**< hardware id, such as "PNP0501" or "LNRO0005" */
 	unsigned uid;
-	uint16_t port, port_size;  /**< I/O ports; size 0: none */
+	uint16_t port, port_size;     /**< I/O ports; size 0: none */
 	uint32_t memory, memory_size; /**< memory window below 4 GiB; size 0: none */
-	int gsi;                   /**< global system interrupt, -1: none */
-	bool level;                /**< level-triggered; both are active high */
+	int gsi;                      /**< global system interrupt, -1: none */
+	bool level;                   /**< level-triggered; both are active high */
 };
 
 /** State of the board. */

@@ -14,17 +14,17 @@
 #define PORT_INDEX 0x70u
 #define PORTS      2u
 
-#define REG_SECONDS  0u
-#define REG_MINUTES  2u
-#define REG_HOURS    4u
-#define REG_WEEKDAY  6u
-#define REG_DAY      7u
-#define REG_MONTH    8u
-#define REG_YEAR     9u
-#define REG_B        11u
-#define REG_D        13u
-#define B_24_HOURS   0x02u
-#define D_VALID      0x80u
+#define REG_SECONDS 0u
+#define REG_MINUTES 2u
+#define REG_HOURS   4u
+#define REG_WEEKDAY 6u
+#define REG_DAY     7u
+#define REG_MONTH   8u
+#define REG_YEAR    9u
+#define REG_B       11u
+#define REG_D       13u
+#define B_24_HOURS  0x02u
+#define D_VALID     0x80u
 
 #define NS_PER_S 1000000000u
 

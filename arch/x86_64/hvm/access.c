@@ -131,7 +131,8 @@ static void refuse(struct x86_cpu *c, const struct hvm_exit *x, const uint8_t *b
 
 	for (unsigned i = 0; i < n; i++)
 		snprintf(code + 3 * i, sizeof(code) - 3 * i, " %02x", bytes[i]);
-	snprintf(text, sizeof(text), "%s at address 0x%" PRIx64 ", where it has no RAM; its code:%s", why, x->gpa, code);
+	snprintf(text, sizeof(text), "%s at address 0x%" PRIx64 ", where it has no RAM; its code:%s", why, x->gpa,
+		 code);
 	x86_give_up(c, text);
 }
 

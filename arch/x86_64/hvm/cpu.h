@@ -48,7 +48,19 @@
 enum { X86_RAX, X86_RCX, X86_RDX, X86_RBX, X86_RSP, X86_RBP, X86_RSI, X86_RDI, X86_GPRS = 16 };
 
 /** Segment registers by their number in instructions, then the system's. */
-enum x86_segment_number { X86_ES, X86_CS, X86_SS, X86_DS, X86_FS, X86_GS, X86_LDTR, X86_TR, X86_GDTR, X86_IDTR, X86_SEGMENTS };
+enum x86_segment_number {
+	X86_ES,
+	X86_CS,
+	X86_SS,
+	X86_DS,
+	X86_FS,
+	X86_GS,
+	X86_LDTR,
+	X86_TR,
+	X86_GDTR,
+	X86_IDTR,
+	X86_SEGMENTS
+};
 
 /* Attributes of a segment: bytes 5 and 6 of its descriptor without the limit (SDM 3A, 3.4.5). */
 #define X86_SEG_DPL(attributes) ((attributes) >> 5 & 3u)
@@ -115,7 +127,8 @@ struct x86_cpuid {
 struct x86_extension {
 	struct x86_extension *next; /**< set by x86_add_extension() */
 	/** Completes or replaces what the policy answers to CPUID. */
-	void (*cpuid)(struct x86_extension *x, struct x86_cpu *c, uint32_t leaf, uint32_t subleaf, struct x86_cpuid *out);
+	void (*cpuid)(struct x86_extension *x, struct x86_cpu *c, uint32_t leaf, uint32_t subleaf,
+		      struct x86_cpuid *out);
 	/** MSRs of the feature. X86_MSR_FAULT raises #GP in the guest. */
 	enum x86_msr_result (*read_msr)(struct x86_extension *x, struct x86_cpu *c, uint32_t msr, uint64_t *value);
 	enum x86_msr_result (*write_msr)(struct x86_extension *x, struct x86_cpu *c, uint32_t msr, uint64_t value);

@@ -24,24 +24,24 @@ struct rule {
  * 1.ecx: SSE3 PCLMULQDQ SSSE3 FMA CX16 SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE AVX F16C RDRAND. Not: MONITOR, VMX, PDCM,
  * PCID, x2APIC, TSC-deadline.
  */
-#define LEAF1_ECX                                                                                                    \
-	(1u << 0 | 1u << 1 | 1u << 9 | 1u << 12 | 1u << 13 | 1u << 19 | 1u << 20 | 1u << 22 | 1u << 23 | 1u << 25 |  \
+#define LEAF1_ECX                                                                                                   \
+	(1u << 0 | 1u << 1 | 1u << 9 | 1u << 12 | 1u << 13 | 1u << 19 | 1u << 20 | 1u << 22 | 1u << 23 | 1u << 25 | \
 	 1u << 26 | 1u << 28 | 1u << 29 | 1u << 30)
 /* FPU DE PSE TSC MSR PAE CX8 SEP PGE CMOV PAT PSE36 CLFLUSH MMX FXSR SSE SSE2. Not: VME, MCE, APIC, MTRR, MCA, HTT. */
-#define LEAF1_EDX                                                                                                   \
-	(1u << 0 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 8 | 1u << 11 | 1u << 13 | 1u << 15 |     \
+#define LEAF1_EDX                                                                                               \
+	(1u << 0 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 8 | 1u << 11 | 1u << 13 | 1u << 15 | \
 	 1u << 16 | 1u << 17 | 1u << 19 | 1u << 23 | 1u << 24 | 1u << 25 | 1u << 26)
 /* FSGSBASE BMI1 AVX2 SMEP BMI2 ERMS RDSEED ADX SMAP CLFLUSHOPT CLWB SHA */
-#define LEAF7_EBX                                                                                                    \
-	(1u << 0 | 1u << 3 | 1u << 5 | 1u << 7 | 1u << 8 | 1u << 9 | 1u << 18 | 1u << 19 | 1u << 20 | 1u << 23 |     \
+#define LEAF7_EBX                                                                                                \
+	(1u << 0 | 1u << 3 | 1u << 5 | 1u << 7 | 1u << 8 | 1u << 9 | 1u << 18 | 1u << 19 | 1u << 20 | 1u << 23 | \
 	 1u << 24 | 1u << 29)
 /* UMIP VAES VPCLMULQDQ RDPID */
 #define LEAF7_ECX (1u << 2 | 1u << 9 | 1u << 10 | 1u << 22)
 /* LAHF CR8 ABM SSE4A MISALIGNSSE PREFETCHW. Not: SVM, IBS, XOP, FMA4, TBM, topology. */
 #define EXT1_ECX (1u << 0 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8)
 /* Those of leaf 1, and SYSCALL NX MMXEXT FFXSR 1GIB RDTSCP LM */
-#define EXT1_EDX                                                                                                    \
-	((LEAF1_EDX & ~(1u << 11 | 1u << 19 | 1u << 25 | 1u << 26)) | 1u << 11 | 1u << 20 | 1u << 22 | 1u << 25 |   \
+#define EXT1_EDX                                                                                                  \
+	((LEAF1_EDX & ~(1u << 11 | 1u << 19 | 1u << 25 | 1u << 26)) | 1u << 11 | 1u << 20 | 1u << 22 | 1u << 25 | \
 	 1u << 26 | 1u << 27 | 1u << 29)
 
 /* Bits of EAX, EBX, ECX and EDX. */
@@ -49,8 +49,8 @@ static const struct rule rules[] = {
 	{ 0x00000000, ANY, 0, ALL, ALL, ALL }, /* vendor; the highest leaf is set below */
 	{ 0x00000001, ANY, ALL, 0x0000ff00, LEAF1_ECX, LEAF1_EDX },
 	{ 0x00000007, 0, 0, LEAF7_EBX, LEAF7_ECX, 1u << 4 }, /* FSRM */
-	{ 0x0000000d, 0, 7, ALL, ALL, 0 },                    /* XCR0: x87, SSE, AVX */
-	{ 0x0000000d, 1, 7, ALL, 0, 0 },                      /* XSAVEOPT XSAVEC XGETBV1 */
+	{ 0x0000000d, 0, 7, ALL, ALL, 0 },                   /* XCR0: x87, SSE, AVX */
+	{ 0x0000000d, 1, 7, ALL, 0, 0 },                     /* XSAVEOPT XSAVEC XGETBV1 */
 	{ 0x0000000d, 2, ALL, ALL, ALL, 0 },
 	{ 0x80000000, ANY, 0, ALL, ALL, ALL },
 	{ 0x80000001, ANY, ALL, 0, EXT1_ECX, EXT1_EDX },

@@ -8,13 +8,13 @@
 #define LONGEST 15u /* 2.3.11 */
 
 /* RFLAGS (volume 1, 3.4.3) */
-#define FLAG_CF    (1u << 0)
-#define FLAG_PF    (1u << 2)
-#define FLAG_AF    (1u << 4)
-#define FLAG_ZF    (1u << 6)
-#define FLAG_SF    (1u << 7)
-#define FLAG_OF    (1u << 11)
-#define FLAGS_ALU  (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
+#define FLAG_CF   (1u << 0)
+#define FLAG_PF   (1u << 2)
+#define FLAG_AF   (1u << 4)
+#define FLAG_ZF   (1u << 6)
+#define FLAG_SF   (1u << 7)
+#define FLAG_OF   (1u << 11)
+#define FLAGS_ALU (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
 
 enum { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP };
 

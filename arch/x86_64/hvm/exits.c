@@ -14,8 +14,7 @@ const char *const hvm_cause_names[HVM_CAUSES] = {
 	[HVM_PORT] = "port",           [HVM_MEMORY] = "memory",       [HVM_HALT] = "hlt",
 	[HVM_CALL] = "hypercall",      [HVM_EXCEPTION] = "exception", [HVM_SHUTDOWN] = "shutdown",
 	[HVM_CACHE] = "cache",         [HVM_FORBIDDEN] = "forbidden", [HVM_COUNTERS] = "rdpmc",
-	[HVM_IRET] = "iret",
-	[HVM_INVALID] = "invalid",     [HVM_UNKNOWN] = "unknown",
+	[HVM_IRET] = "iret",           [HVM_INVALID] = "invalid",     [HVM_UNKNOWN] = "unknown",
 };
 
 /* Bytes of the opcode of the instructions that exit without telling their length. */
@@ -108,7 +107,8 @@ static void give_up(struct x86_cpu *c, const struct hvm_exit *x, const char *wha
 {
 	char why[96];
 
-	snprintf(why, sizeof(why), "%s (exit 0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64 ")", what, x->code, x->info1, x->info2);
+	snprintf(why, sizeof(why), "%s (exit 0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64 ")", what, x->code, x->info1,
+		 x->info2);
 	x86_give_up(c, why);
 }
 

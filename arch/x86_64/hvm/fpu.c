@@ -16,7 +16,7 @@
 
 #define CPUID1_ECX_XSAVE (1u << 26)
 #define FXSAVE_SIZE      512u
-#define FCW_AT           0u  /* table 10-2 */
+#define FCW_AT           0u /* table 10-2 */
 #define MXCSR_AT         24u
 #define FCW_RESET        0x37fu
 #define MXCSR_RESET      0x1f80u
@@ -72,7 +72,10 @@ static void release(void *ctx)
 		c->xcr0 = read_xcr0();
 		/* A component that the guest has switched off keeps its registers. */
 		write_xcr0(all);
-		__asm__ volatile("xsave64 (%0)" : : "r"(c->fpu), "a"((uint32_t)all), "d"((uint32_t)(all >> 32)) : "memory");
+		__asm__ volatile("xsave64 (%0)"
+				 :
+				 : "r"(c->fpu), "a"((uint32_t)all), "d"((uint32_t)(all >> 32))
+				 : "memory");
 		write_xcr0(c->xcr0);
 	} else {
 		__asm__ volatile("fxsave64 (%0)" : : "r"(c->fpu) : "memory");
@@ -86,7 +89,10 @@ static void load(struct x86_cpu *c)
 		uint64_t all = all_components();
 
 		write_xcr0(all);
-		__asm__ volatile("xrstor64 (%0)" : : "r"(c->fpu), "a"((uint32_t)all), "d"((uint32_t)(all >> 32)) : "memory");
+		__asm__ volatile("xrstor64 (%0)"
+				 :
+				 : "r"(c->fpu), "a"((uint32_t)all), "d"((uint32_t)(all >> 32))
+				 : "memory");
 		write_xcr0(c->xcr0);
 	} else {
 		__asm__ volatile("fxrstor64 (%0)" : : "r"(c->fpu) : "memory");

@@ -22,16 +22,16 @@ struct rule {
 };
 
 static const struct rule rules[] = {
-	{ 0x0000003b, SAME, 0 },   /* TSC_ADJUST: the TSC is never set */
-	{ 0x0000008b, IGNORE, 0 }, /* microcode revision: 0 is written before it is read */
-	{ 0x000001a0, IGNORE, 1 }, /* MISC_ENABLE: fast strings */
-	{ 0x000001d9, IGNORE, 0 }, /* DEBUGCTL: no last branch records */
-	{ 0xc0010015, IGNORE, 0 }, /* AMD HWCR */
-	{ 0xc001001f, IGNORE, 0 }, /* AMD NB_CFG */
-	{ 0xc0010055, IGNORE, 0 }, /* AMD interrupt pending: no C1E */
+	{ 0x0000003b, SAME, 0 },         /* TSC_ADJUST: the TSC is never set */
+	{ 0x0000008b, IGNORE, 0 },       /* microcode revision: 0 is written before it is read */
+	{ 0x000001a0, IGNORE, 1 },       /* MISC_ENABLE: fast strings */
+	{ 0x000001d9, IGNORE, 0 },       /* DEBUGCTL: no last branch records */
+	{ 0xc0010015, IGNORE, 0 },       /* AMD HWCR */
+	{ 0xc001001f, IGNORE, 0 },       /* AMD NB_CFG */
+	{ 0xc0010055, IGNORE, 0 },       /* AMD interrupt pending: no C1E */
 	{ 0xc0010114, IGNORE, 1u << 4 }, /* AMD VM_CR: SVM is switched off */
-	{ 0xc0011020, IGNORE, 0 }, /* AMD LS_CFG */
-	{ 0xc0011022, IGNORE, 0 }, /* AMD DC_CFG */
+	{ 0xc0011020, IGNORE, 0 },       /* AMD LS_CFG */
+	{ 0xc0011022, IGNORE, 0 },       /* AMD DC_CFG */
 	{ 0xc0011029, IGNORE, 1u << 1 }, /* AMD DE_CFG: LFENCE is serializing, as Linux wants it */
 };
 

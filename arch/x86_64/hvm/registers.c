@@ -21,17 +21,19 @@ enum {
 };
 
 const struct engine_register x86_registers[] = {
-	{ "rip", 8 },
-	{ "rax", 8 },       { "rcx", 8 },       { "rdx", 8 },     { "rbx", 8 },     { "rsp", 8 },     { "rbp", 8 },
-	{ "rsi", 8 },       { "rdi", 8 },       { "r8", 8 },      { "r9", 8 },      { "r10", 8 },     { "r11", 8 },
-	{ "r12", 8 },       { "r13", 8 },       { "r14", 8 },     { "r15", 8 },     { "rflags", 8 },  { "cr0", 8 },
-	{ "cr2", 8 },       { "cr3", 8 },       { "cr4", 8 },     { "cr8", 8 },     { "efer", 8 },    { "dr6", 8 },
-	{ "dr7", 8 },       { "es", 2 },        { "cs", 2 },      { "ss", 2 },      { "ds", 2 },      { "fs", 2 },
-	{ "gs", 2 },        { "ldtr", 2 },      { "tr", 2 },      { "gdtr", 2 },    { "idtr", 2 },    { "es_base", 8 },
-	{ "cs_base", 8 },   { "ss_base", 8 },   { "ds_base", 8 }, { "fs_base", 8 }, { "gs_base", 8 }, { "ldtr_base", 8 },
-	{ "tr_base", 8 },   { "gdtr_base", 8 }, { "idtr_base", 8 },
+	{ "rip", 8 },       { "rax", 8 },     { "rcx", 8 },       { "rdx", 8 },     { "rbx", 8 },
+	{ "rsp", 8 },       { "rbp", 8 },     { "rsi", 8 },       { "rdi", 8 },     { "r8", 8 },
+	{ "r9", 8 },        { "r10", 8 },     { "r11", 8 },       { "r12", 8 },     { "r13", 8 },
+	{ "r14", 8 },       { "r15", 8 },     { "rflags", 8 },    { "cr0", 8 },     { "cr2", 8 },
+	{ "cr3", 8 },       { "cr4", 8 },     { "cr8", 8 },       { "efer", 8 },    { "dr6", 8 },
+	{ "dr7", 8 },       { "es", 2 },      { "cs", 2 },        { "ss", 2 },      { "ds", 2 },
+	{ "fs", 2 },        { "gs", 2 },      { "ldtr", 2 },      { "tr", 2 },      { "gdtr", 2 },
+	{ "idtr", 2 },      { "es_base", 8 }, { "cs_base", 8 },   { "ss_base", 8 }, { "ds_base", 8 },
+	{ "fs_base", 8 },   { "gs_base", 8 }, { "ldtr_base", 8 }, { "tr_base", 8 }, { "gdtr_base", 8 },
+	{ "idtr_base", 8 },
 };
-_Static_assert(sizeof(x86_registers) / sizeof(x86_registers[0]) == REGISTERS && REGISTERS == X86_REGISTERS, "a name for each register");
+_Static_assert(sizeof(x86_registers) / sizeof(x86_registers[0]) == REGISTERS && REGISTERS == X86_REGISTERS,
+	       "a name for each register");
 
 uint64_t x86_get_register(struct vcpu *v, unsigned n)
 {

@@ -83,9 +83,8 @@ static void prepare(struct x86_cpu *c)
 static void record(struct x86_cpu *c, const struct hvm_exit *x)
 {
 	c->causes[x->cause]++;
-	c->history[c->exits++ % X86_EXIT_HISTORY] = (struct x86_exit_record){
-		.rip = c->rip, .code = x->code, .info1 = x->info1, .info2 = x->info2
-	};
+	c->history[c->exits++ % X86_EXIT_HISTORY] =
+		(struct x86_exit_record){ .rip = c->rip, .code = x->code, .info1 = x->info1, .info2 = x->info2 };
 }
 
 /* Enters the guest once. Returns false if there was something else to do. */

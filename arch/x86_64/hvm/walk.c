@@ -19,8 +19,12 @@ struct shape {
 
 static const struct shape two_levels = { .levels = 2, .index_bits = 10, .entry_bytes = 4, .top_bits = 10 };
 static const struct shape pae = { .levels = 3, .index_bits = 9, .entry_bytes = 8, .top_bits = 2 };
-static const struct shape four_levels = { .levels = 4, .index_bits = 9, .entry_bytes = 8, .top_bits = 9, .canonical = true };
-static const struct shape five_levels = { .levels = 5, .index_bits = 9, .entry_bytes = 8, .top_bits = 9, .canonical = true };
+static const struct shape four_levels = {
+	.levels = 4, .index_bits = 9, .entry_bytes = 8, .top_bits = 9, .canonical = true
+};
+static const struct shape five_levels = {
+	.levels = 5, .index_bits = 9, .entry_bytes = 8, .top_bits = 9, .canonical = true
+};
 
 /* 4.1.1 */
 static const struct shape *shape_of(const struct x86_paging *p)

@@ -42,8 +42,8 @@
 
 #define PAT_RESET 0x0007040600070406ull /* 7.8.2 */
 
-#define PAGE      4096u
-#define IOPM_SIZE (3u * PAGE) /* 15.10.1 */
+#define PAGE       4096u
+#define IOPM_SIZE  (3u * PAGE) /* 15.10.1 */
 #define MSRPM_SIZE (2u * PAGE) /* 15.11 */
 
 /** What belongs to a vCPU. All in pages of their own, because the hardware wants physical addresses. */
@@ -71,7 +71,8 @@ static int set_plain(const char *value)
 	return plain || strcmp(value, "full") == 0 ? 0 : -EINVAL;
 }
 
-HUSK_OPTION(svm) = { "svm=", "MODE", "plain: use no optional part of SVM, full: all there is (the default)", set_plain };
+HUSK_OPTION(svm) = { "svm=", "MODE", "plain: use no optional part of SVM, full: all there is (the default)",
+		     set_plain };
 
 /* --- switching it on */
 
@@ -109,14 +110,14 @@ static void let_msr_through(struct svm *s, uint32_t msr, bool write)
 {
 	uint32_t at = (msr >= 0xc0000000u ? 0x800u * 4 : 0) + (msr & 0x1fffu);
 
-	s->msrpm[at / 4] &= (uint8_t)~((write ? 3u : 1u) << at % 4 * 2);
+	s->msrpm[at / 4] &= (uint8_t) ~((write ? 3u : 1u) << at % 4 * 2);
 }
 
 static void fill_msr_map(struct svm *s)
 {
-	static const uint32_t through[] = { MSR_SYSENTER_CS,    MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_PAT,
-					    MSR_STAR,           MSR_LSTAR,        MSR_CSTAR,        MSR_SFMASK,
-					    MSR_FS_BASE,        MSR_GS_BASE,      MSR_KERNEL_GS_BASE, MSR_TSC_AUX };
+	static const uint32_t through[] = { MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,   MSR_PAT,
+					    MSR_STAR,        MSR_LSTAR,        MSR_CSTAR,          MSR_SFMASK,
+					    MSR_FS_BASE,     MSR_GS_BASE,      MSR_KERNEL_GS_BASE, MSR_TSC_AUX };
 
 	memset(s->msrpm, 0xff, sizeof(s->msrpm));
 	for (unsigned i = 0; i < sizeof(through) / sizeof(through[0]); i++)
@@ -128,8 +129,8 @@ static void fill_msr_map(struct svm *s)
 static void fill_port_map(struct svm *s)
 {
 	memset(s->iopm, 0xff, sizeof(s->iopm));
-	s->iopm[0x80 / 8] &= (uint8_t)~(1u << 0x80 % 8);
-	s->iopm[0xed / 8] &= (uint8_t)~(1u << 0xed % 8);
+	s->iopm[0x80 / 8] &= (uint8_t) ~(1u << 0x80 % 8);
+	s->iopm[0xed / 8] &= (uint8_t) ~(1u << 0xed % 8);
 }
 
 static int svm_create(struct x86_cpu *c)
@@ -202,7 +203,8 @@ static uint32_t event_word(const struct x86_event *e)
 {
 	if (!e->valid)
 		return 0;
-	return SVM_EVENT_VALID | (e->has_error ? SVM_EVENT_ERROR : 0) | (uint32_t)e->type << SVM_EVENT_TYPE_SHIFT | e->vector;
+	return SVM_EVENT_VALID | (e->has_error ? SVM_EVENT_ERROR : 0) | (uint32_t)e->type << SVM_EVENT_TYPE_SHIFT |
+	       e->vector;
 }
 
 static struct x86_event event_of(uint32_t word, uint32_t error)
@@ -412,9 +414,10 @@ static void svm_set(struct x86_cpu *c, enum x86_control which, uint64_t value)
 }
 
 /* Places of our segment numbers in the VMCB. */
-static const uint8_t segment_places[X86_SEGMENTS] = { [X86_ES] = 0, [X86_CS] = 1,   [X86_SS] = 2,   [X86_DS] = 3,
-						      [X86_FS] = 4, [X86_GS] = 5,   [X86_GDTR] = 6, [X86_LDTR] = 7,
-						      [X86_IDTR] = 8, [X86_TR] = 9 };
+static const uint8_t segment_places[X86_SEGMENTS] = {
+	[X86_ES] = 0, [X86_CS] = 1,   [X86_SS] = 2,   [X86_DS] = 3,   [X86_FS] = 4,
+	[X86_GS] = 5, [X86_GDTR] = 6, [X86_LDTR] = 7, [X86_IDTR] = 8, [X86_TR] = 9
+};
 
 static void svm_get_segment(struct x86_cpu *c, enum x86_segment_number n, struct x86_segment *out)
 {
