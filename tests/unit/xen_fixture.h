@@ -12,7 +12,7 @@
 
 #include "features/xen-abi/xen.h"
 
-#define XEN_RAM         (4ull << 20)
+#define XEN_RAM         (1ull << 20)
 #define XEN_SPECIAL_GPA 0xfeff8000ull
 
 /** Virtual addresses of RAM: neighbouring pages are swapped, so that what is in a row for the guest is not in RAM. */
@@ -20,7 +20,7 @@
 #define XEN_GVA_32 0xc0000000ull
 
 /** Page of RAM that no virtual address leads to. */
-#define XEN_UNMAPPED_GPA 0x300000ull
+#define XEN_UNMAPPED_GPA 0xa0000ull
 
 /** Most vCPUs of the fixture. */
 #define XEN_VCPUS 4u
