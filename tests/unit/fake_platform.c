@@ -173,11 +173,7 @@ void *plat_pages_alloc(size_t bytes, size_t align)
 
 void *plat_ram_alloc(size_t bytes, size_t align)
 {
-	void *ram = plat_pages_alloc(bytes, align);
-
-	if (ram != NULL)
-		memset(ram, 0xa5, bytes);
-	return ram;
+	return plat_pages_alloc(bytes, align);
 }
 
 /* Maps both views, below 2 GiB as the contract has it; false if the system does not want to. */
