@@ -21,18 +21,11 @@
 #include "arch/mips64/guest/pending.h"
 #include "arch/mips64/guest/registers.h"
 #include "arch/mips64/translate/front.h"
+#include "arch/x86_64/emit/jump_cache.h"
 #include "arch/x86_64/emit/lower.h"
 #include "features/engine-dbt/blocks.h"
 #include "features/engine-dbt/pass.h"
 #include "features/engine-dbt/step.h"
-
-#define JUMP_SETS     64u
-#define JUMP_SET_SIZE 64u
-
-/** An entry of the jump cache: guest address with the fetch key, and where its block runs. */
-struct jump {
-	uint64_t key, code;
-};
 
 /** A vCPU of this engine. */
 struct dbt {
@@ -40,7 +33,7 @@ struct dbt {
 	_Alignas(16) uint64_t addends[256][2];/**< addends for the count of instructions */
 	_Alignas(16) struct x86_fp_masks fp_masks;
 	uint64_t spill[IR_MAX_VARS];
-	struct jump jumps[JUMP_SETS][JUMP_SET_SIZE];
+	struct x86_jump_cache jumps;
 	bool code_changed; /**< a store dropped a block */
 	struct mips_breakpoints breakpoints;
 	struct blocks blocks;
@@ -60,20 +53,23 @@ static struct dbt *dbt(struct mips_cpu *c)
 	return (struct dbt *)c;
 }
 
-/* --- the jump cache, see emit_jump() in arch/x86_64/emit/runtime.c */
+/* --- the jump cache */
 
-static struct jump *jump_slot(struct dbt *d, uint64_t va)
+static void remember_jump(struct dbt *d, uint64_t va, uint64_t code)
 {
-	return &d->jumps[va >> 12 & (JUMP_SETS - 1)][(va ^ va >> 6) >> 2 & (JUMP_SET_SIZE - 1)];
+	unsigned place = x86_jump_place(va);
+
+	d->jumps.key[place] = va ^ d->cpu.fetch_key;
+	d->jumps.code[place] = code;
 }
 
+/* Forgets the jumps into a page, or all. */
 static void forget_jumps(struct dbt *d, uint64_t va)
 {
-	/* All ones is no address: keys are word aligned. */
 	if (va == ~0ull)
-		memset(d->jumps, 0xff, sizeof(d->jumps));
+		memset(d->jumps.key, 0xff, sizeof(d->jumps.key));
 	else
-		memset(d->jumps[va >> 12 & (JUMP_SETS - 1)], 0xff, sizeof(d->jumps[0]));
+		memset(&d->jumps.key[x86_jump_place(va & GUEST_PAGE_MASK)], 0xff, JUMPS_OF_PAGE * sizeof(uint64_t));
 }
 
 static void fetch_changed(struct mips_cpu *c, uint64_t va)
@@ -263,7 +259,7 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 		.ir = d->ir,
 		.tlb_read = tlb + (int32_t)offsetof(struct mips_stlb, read),
 		.tlb_write = tlb + (int32_t)offsetof(struct mips_stlb, write),
-		.has_tag_key = true,
+		.has_tag_key = c->mode != MIPS_KERNEL,
 		.big_endian = c->big_endian,
 		.loops = true,
 	};
@@ -290,8 +286,10 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 				.first_exit = made.first_exit,
 				.nr_exits = made.nr_exits };
 	add_exits(d, &made);
-	memory_mark_code(&c->vcpu.vm->memory, key->gpa, true);
-	mips_stlb_protect(c, key->gpa);
+	if (!memory_is_code(&c->vcpu.vm->memory, key->gpa)) {
+		memory_mark_code(&c->vcpu.vm->memory, key->gpa, true);
+		mips_stlb_protect(c, key->gpa);
+	}
 	return blocks_add(b, &block);
 }
 
@@ -307,6 +305,9 @@ static bool fetch_address(struct mips_cpu *c, uint64_t *gpa)
 	}
 	if (!mips_translate_fetch(c, c->pc, false, c->pc, gpa))
 		return false;
+	/* Nothing changes there but with a change of mode that forgets all. */
+	if (is_unmapped(c->pc))
+		return true;
 	/* What the jump cache holds of a page is known to be valid by the page's entry here. */
 	if (slot->tag != MIPS_TAG_NEVER)
 		forget_jumps(dbt(c), slot->tag);
@@ -335,7 +336,7 @@ static uint32_t block_at_pc(struct mips_cpu *c, bool careful)
 		n = translate(d, &key, page);
 	}
 	if (!careful)
-		*jump_slot(d, c->pc) = (struct jump){ .key = c->pc ^ c->fetch_key, .code = d->blocks.blocks[n].code };
+		remember_jump(d, c->pc, d->blocks.blocks[n].code);
 	return n;
 }
 
@@ -481,6 +482,8 @@ static void make_runtime(struct dbt *d)
 		.fetch_key = offsetof(struct mips_cpu, fetch_key),
 		.jump_cache = offsetof(struct dbt, jumps),
 		.counts = offsetof(struct dbt, addends),
+		.ll_valid = offsetof(struct mips_cpu, ll_valid),
+		.ll_address = offsetof(struct mips_cpu, ll_address),
 		.fp_status = offsetof(struct mips_cpu, fpu.fcsr),
 		.fp_last = offsetof(struct mips_cpu, fpu.last),
 		.fp_masks = offsetof(struct dbt, fp_masks),
@@ -491,6 +494,7 @@ static void make_runtime(struct dbt *d)
 		.pins = pins,
 		.nr_pins = sizeof(pins) / sizeof(pins[0]),
 	};
+	d->jumps.bits = JUMP_BITS;
 	d->runtime.bmi2 = x86_host_has_bmi2();
 	d->runtime.helpers = (struct x86_helpers){ .load = helper_load, .store = helper_store, .exec = helper_exec, .exec_fp = helper_exec_fp };
 	x86_emit_runtime(&d->runtime, &a);

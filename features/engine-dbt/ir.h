@@ -87,6 +87,8 @@ typedef uint8_t ir_var;
 	X(MAP)    /* d = for the e of accesses to [a + imm, a + imm + note), if it is in one page and the  \
 		     last `size` bytes are aligned so; is_signed if for stores, too. Else leave to pc, to  \
 		     a block without MAPs */                                                               \
+	X(SC)     /* if the link of LL is there and for a + imm: memory[a + imm] = b, d = 1, and no link.      \
+		     Else as EXEC */                                                                       \
 	X(EXEC)   /* the front end's helper executes the instruction at pc; any state may change */        \
 	X(STATE)  /* d = the field of the state at offset imm, size bytes, is_signed */                    \
 	X(PUT)    /* the field of the state at offset imm, size bytes = a */                               \

@@ -133,6 +133,8 @@ void mips_set_entryhi(struct mips_cpu *c, uint64_t entryhi)
 
 	if ((c->cp0.config[4] >> CONFIG4_IE_SHIFT & 3) >= 2)
 		mask |= ENTRYHI_EHINV;
+	if (((c->cp0.entryhi ^ entryhi) & ENTRYHI_ASID) != 0)
+		mips_forget_local(c);
 	c->cp0.entryhi = entryhi & mask;
 	mips_update_mode(c);
 }

@@ -99,7 +99,7 @@ void mips_update_mode(struct mips_cpu *c)
 		c->user_mode_seen = true;
 	c->stlb = &c->stlbs[c->mode];
 	c->itlb = c->itlbs[c->mode];
-	c->asid_key = (c->cp0.entryhi & ENTRYHI_ASID) << 4;
+	c->asid_key = c->mode == MIPS_KERNEL ? 0 : (c->cp0.entryhi & ENTRYHI_ASID) << 4;
 	update_code_mode(c);
 }
 

@@ -121,8 +121,9 @@ enum mips_code_mode {
 
 /**
  * Soft TLB entry: caches one 4 KiB page of a translation that ends in RAM. A tag
- * is the page's address | ASID << 4 (bits 11:4); ~0 never matches. The low three
- * bits of a lookup key are those of the address that alignment forbids.
+ * is the page's address | ASID << 4 (bits 11:4), or in kernel mode the address alone;
+ * ~0 never matches. The low three bits of a lookup key are those of the address that
+ * alignment forbids.
  */
 struct mips_stlb_entry {
 	uint64_t tag;
@@ -143,6 +144,8 @@ struct mips_itlb {
 	struct mips_page *page;
 	uint64_t gpa; /**< of the page, where an engine remembers that instead */
 };
+
+#define MIPS_LOCAL_PAGES 64u
 
 #define MIPS_WATCHPOINTS 16u
 
@@ -167,7 +170,13 @@ struct mips_cpu {
 	uint64_t page_va;              /**< address of insns[0] */
 
 	/* Address translation. */
-	uint64_t asid_key;      /**< EntryHi.ASID << 4 */
+	uint64_t asid_key;      /**< of tags: EntryHi.ASID << 4, but 0 in kernel mode */
+	/**
+	 * Kernel mode sees little but global pages, and keeps what is cached of them when the ASID changes. These are
+	 * the others: forgotten then. More than fit: everything is forgotten.
+	 */
+	uint64_t local_pages[MIPS_LOCAL_PAGES];
+	unsigned nr_local_pages;
 	struct mips_stlb *stlb; /**< table of the current mode */
 	/** The engine's: instruction fetches from the page of va may go elsewhere now; ~0 is every page. Or NULL. */
 	void (*fetch_changed)(struct mips_cpu *c, uint64_t va);

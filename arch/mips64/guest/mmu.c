@@ -53,6 +53,7 @@ static bool mapped(const struct mips_cpu *c, uint64_t va, enum mips_access acces
 	}
 	m->writable = page->dirty;
 	m->readable = !page->read_inhibit;
+	m->local = !page->global;
 	m->cvmseg = false;
 	return true;
 }
@@ -263,6 +264,19 @@ static bool resolve_fetch(struct mips_cpu *c, uint64_t va, struct mips_mapping *
 	return m->cvmseg ? address_error(f, MIPS_FETCH) : true;
 }
 
+/* Kernel mode caches a page that the next address space does not have. */
+static void note_local(struct mips_cpu *c, uint64_t va, const struct mips_mapping *m)
+{
+	uint64_t page = va & GUEST_PAGE_MASK;
+	unsigned n = c->nr_local_pages;
+
+	if (!m->local || c->mode != MIPS_KERNEL || n > MIPS_LOCAL_PAGES || (n > 0 && c->local_pages[n - 1] == page))
+		return;
+	if (n < MIPS_LOCAL_PAGES)
+		c->local_pages[n] = page;
+	c->nr_local_pages++;
+}
+
 bool mips_translate_fetch(struct mips_cpu *c, uint64_t pc, bool in_delay_slot, uint64_t va, uint64_t *gpa)
 {
 	struct mips_mapping m;
@@ -273,6 +287,7 @@ bool mips_translate_fetch(struct mips_cpu *c, uint64_t pc, bool in_delay_slot, u
 		mips_take(c, pc, in_delay_slot, f.code, f.refill);
 		return false;
 	}
+	note_local(c, va, &m);
 	*gpa = m.gpa;
 	return true;
 }
@@ -306,6 +321,7 @@ static void fill(struct mips_cpu *c, uint64_t va, const struct mips_mapping *m)
 
 	if (host == NULL || c->watch_data || (c->nr_watchpoints != 0 && is_watched_page(c, va)))
 		return;
+	note_local(c, va, m);
 	if (m->readable)
 		*mips_stlb_read(c, va) = e;
 	/* What can be stored to through an entry can be loaded through it as well: so translated code may rely on it. */
@@ -442,26 +458,53 @@ void mips_stlb_flush(struct mips_cpu *c)
 	/* All ones is MIPS_TAG_NEVER. */
 	memset(c->stlbs, 0xff, sizeof(c->stlbs));
 	memset(c->itlbs, 0xff, sizeof(c->itlbs));
+	c->nr_local_pages = 0;
 	fetch_changed(c, ~0ull);
 }
 
-/* True if what is cached under a tag may come from a TLB entry. */
-static bool tag_is_of(const struct mips_cpu *c, uint64_t tag, const struct mips_tlb_entry *e)
+static void forget_page(struct mips_cpu *c, uint64_t page)
 {
-	return ((tag ^ e->vpn2) & mips_va_mask(c) & ~e->mask) == 0 && (e->global || (uint8_t)(tag >> 4) == e->asid);
+	struct mips_stlb *stlb = &c->stlbs[MIPS_KERNEL];
+	struct mips_itlb *fetch = &c->itlbs[MIPS_KERNEL][(page >> GUEST_PAGE_SHIFT) % MIPS_ITLB_ENTRIES];
+	unsigned index = mips_stlb_index(page);
+
+	if (stlb->read[index].tag == page)
+		stlb->read[index].tag = MIPS_TAG_NEVER;
+	if (stlb->write[index].tag == page)
+		stlb->write[index].tag = MIPS_TAG_NEVER;
+	if (fetch->tag != page)
+		return;
+	fetch->tag = MIPS_TAG_NEVER;
+	fetch_changed(c, page);
 }
 
-static void forget(struct mips_cpu *c, struct mips_stlb_entry *slot, const struct mips_tlb_entry *e)
+void mips_forget_local(struct mips_cpu *c)
 {
-	if (tag_is_of(c, slot->tag, e))
+	if (c->nr_local_pages > MIPS_LOCAL_PAGES)
+		mips_stlb_flush(c);
+	for (unsigned n = 0; n < c->nr_local_pages; n++)
+		forget_page(c, c->local_pages[n]);
+	c->nr_local_pages = 0;
+}
+
+/* True if what is cached under a tag of a mode may come from a TLB entry. */
+static bool tag_is_of(const struct mips_cpu *c, unsigned mode, uint64_t tag, const struct mips_tlb_entry *e)
+{
+	return ((tag ^ e->vpn2) & mips_va_mask(c) & ~e->mask) == 0 &&
+	       (e->global || mode == MIPS_KERNEL || (uint8_t)(tag >> 4) == e->asid);
+}
+
+static void forget(struct mips_cpu *c, unsigned mode, struct mips_stlb_entry *slot, const struct mips_tlb_entry *e)
+{
+	if (tag_is_of(c, mode, slot->tag, e))
 		slot->tag = MIPS_TAG_NEVER;
 }
 
-static void forget_fetch(struct mips_cpu *c, struct mips_itlb *slot, const struct mips_tlb_entry *e)
+static void forget_fetch(struct mips_cpu *c, unsigned mode, struct mips_itlb *slot, const struct mips_tlb_entry *e)
 {
 	uint64_t tag = slot->tag;
 
-	if (tag == MIPS_TAG_NEVER || !tag_is_of(c, tag, e))
+	if (tag == MIPS_TAG_NEVER || !tag_is_of(c, mode, tag, e))
 		return;
 	slot->tag = MIPS_TAG_NEVER;
 	fetch_changed(c, tag & GUEST_PAGE_MASK);
@@ -478,11 +521,11 @@ void mips_stlb_flush_entry(struct mips_cpu *c, const struct mips_tlb_entry *e)
 		for (uint64_t n = 0; n < pages && n < MIPS_STLB_ENTRIES; n++) {
 			unsigned index = mips_stlb_index(e->vpn2 + (n << 12));
 
-			forget(c, &stlb->read[index], e);
-			forget(c, &stlb->write[index], e);
+			forget(c, mode, &stlb->read[index], e);
+			forget(c, mode, &stlb->write[index], e);
 		}
 		for (uint64_t n = 0; n < pages && n < MIPS_ITLB_ENTRIES; n++)
-			forget_fetch(c, &c->itlbs[mode][((e->vpn2 >> 12) + n) % MIPS_ITLB_ENTRIES], e);
+			forget_fetch(c, mode, &c->itlbs[mode][((e->vpn2 >> 12) + n) % MIPS_ITLB_ENTRIES], e);
 	}
 }
 

@@ -42,6 +42,7 @@ struct mips_mapping {
 	uint64_t gpa;
 	bool writable; /**< stores to the page need no further check */
 	bool readable; /**< loads likewise */
+	bool local;    /**< another address space has something else there */
 	bool cvmseg;   /**< Octeon scratchpad: gpa is the offset in it */
 };
 
@@ -69,6 +70,9 @@ bool mips_watch_hit(struct mips_cpu *c, uint64_t va, enum mips_access access);
  * TLB, so that accesses to all others cost nothing more.
  */
 int mips_set_watchpoint(struct vcpu *v, uint64_t gva, uint64_t size, unsigned access, bool on);
+
+/** Forgets what kernel mode has cached of the present address space, before EntryHi.ASID changes. */
+void mips_forget_local(struct mips_cpu *c);
 
 /** Forgets every cached translation. */
 void mips_stlb_flush(struct mips_cpu *c);

@@ -211,7 +211,7 @@ void mips_tlbp(struct mips_cpu *c)
 	c->cp0.index = e == NULL ? INDEX_P : (uint32_t)(e - c->tlb.entries);
 }
 
-static struct mips_tlb_page decode_page(uint64_t lo, uint64_t page_mask)
+static struct mips_tlb_page decode_page(uint64_t lo, uint64_t page_mask, bool global)
 {
 	uint64_t pfn = (lo & ~(ENTRYLO_RI | ENTRYLO_XI)) >> ENTRYLO_PFN_SHIFT;
 
@@ -222,6 +222,7 @@ static struct mips_tlb_page decode_page(uint64_t lo, uint64_t page_mask)
 		.dirty = (lo & ENTRYLO_D) != 0,
 		.read_inhibit = (lo & ENTRYLO_RI) != 0,
 		.exec_inhibit = (lo & ENTRYLO_XI) != 0,
+		.global = global,
 	};
 }
 
@@ -235,14 +236,15 @@ static uint64_t encode_page(const struct mips_tlb_page *p, bool global)
 static struct mips_tlb_entry decode(const struct mips_cpu *c, const struct mips_tlb_image *i)
 {
 	uint64_t mask = i->pagemask | PAIR_4K;
+	bool global = (i->entrylo[0] & i->entrylo[1] & ENTRYLO_G) != 0;
 
 	return (struct mips_tlb_entry){
 		.vpn2 = i->entryhi & mips_va_mask(c) & ~mask,
 		.mask = mask,
 		.asid = (uint8_t)(i->entryhi & ENTRYHI_ASID),
-		.global = (i->entrylo[0] & i->entrylo[1] & ENTRYLO_G) != 0,
+		.global = global,
 		.present = (i->entryhi & ENTRYHI_EHINV) == 0,
-		.page = { decode_page(i->entrylo[0], mask >> 1), decode_page(i->entrylo[1], mask >> 1) },
+		.page = { decode_page(i->entrylo[0], mask >> 1, global), decode_page(i->entrylo[1], mask >> 1, global) },
 	};
 }
 

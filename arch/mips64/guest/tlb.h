@@ -16,6 +16,7 @@ struct mips_tlb_page {
 	uint64_t gpa; /**< physical address, aligned to the page size */
 	uint8_t cca;  /**< cache coherency attribute C */
 	bool valid, dirty, read_inhibit, exec_inhibit;
+	bool global; /**< of the entry: in every address space */
 };
 
 /** One entry: an even and an odd page of the same size. */

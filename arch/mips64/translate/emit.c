@@ -239,13 +239,58 @@ static void trap(struct mips_front *f, enum ir_condition cc, unsigned a, unsigne
 	o->insn = mips_keep_insn(f, insn);
 }
 
-/* Instructions of SPECIAL that may become the helper's. */
+static struct ir_op *read_field(struct mips_front *f, unsigned size, uint64_t offset)
+{
+	struct ir_op *o = mips_emit(f, IR_STATE);
+
+	o->size = (uint8_t)size;
+	o->is_signed = true;
+	o->imm = offset;
+	return o;
+}
+
+static bool in_kernel_mode(const struct mips_front *f)
+{
+	return (f->source->cpu->code_mode & MIPS_CODE_MODE) == MIPS_KERNEL;
+}
+
+/* EI: it is the helper's if an interrupt waits. */
+static bool emit_enable_interrupts(struct mips_front *f, uint32_t w, const struct mips_insn *insn)
+{
+	ir_var old = mips_temp(f), new = mips_temp(f), pending = mips_temp(f);
+	struct ir_op *o;
+
+	if (!in_kernel_mode(f) || mips_rs(w) != 0x0b || (w & 0xffff) != 0x6020)
+		return false;
+	read_field(f, 4, MIPS_STATE(cp0.status))->d = old;
+	read_field(f, 4, MIPS_STATE(cp0.cause))->d = pending;
+	mips_emit_imm(f, IR_ORI, new, old, STATUS_IE);
+	mips_emit3(f, IR_AND, pending, pending, old);
+	mips_emit_imm(f, IR_ANDI, pending, pending, CAUSE_IP);
+	trap(f, IR_NE, pending, IR_ZERO, insn);
+	o = mips_emit(f, IR_PUT);
+	o->a = new;
+	o->size = 4;
+	o->imm = MIPS_STATE(cp0.status);
+	if (mips_rt(w) != 0)
+		move(f, mips_rt(w), old);
+	return true;
+}
+
+static void store_conditional(struct mips_front *f, uint32_t w, unsigned size, const struct mips_insn *insn);
+
+/* Instructions that may become the helper's. */
 static bool emit_partial(struct mips_front *f, uint32_t w, const struct mips_insn *insn)
 {
 	unsigned a = mips_rs(w), b = mips_rt(w);
 
-	if (mips_op(w) != 0)
-		return false;
+	switch (mips_op(w)) {
+	case 0x00: break;
+	case 0x10: return emit_enable_interrupts(f, w, insn);
+	case 0x38: store_conditional(f, w, 4, insn); return true;
+	case 0x3c: store_conditional(f, w, 8, insn); return true;
+	default: return false;
+	}
 	switch (mips_funct(w)) {
 	case 0x1a: divide(f, IR_DIVW, a, b, insn); return true;
 	case 0x1b: divide(f, IR_DIVUW, a, b, insn); return true;
@@ -388,10 +433,15 @@ static bool emit_special3(struct mips_front *f, uint32_t w)
 	case 0x06: insert(f, d, a, lsb + 32, msb - lsb + 1, true); return true;
 	case 0x07: insert(f, d, a, lsb, msb - lsb + 1, true); return true;
 	case 0x24:
-		if (lsb == 0x02)
+		if (lsb == 0x02) {
 			swap_within(f, msb, d, 8, 0x00ff00ff00ff00ff);
-		else
+		} else if (lsb == 0x05) {
+			swap_within(f, msb, d, 16, 0x0000ffff0000ffff);
+			if (msb != 0)
+				mips_emit_imm(f, IR_RORI, msb, msb, 32);
+		} else {
 			return false;
+		}
 		return true;
 	case 0x3b: /* RDHWR */
 		if (msb != 29 || (w & 0x7c0) != 0 || !(f->source->cpu->code_mode & MIPS_CODE_TLS))
@@ -513,7 +563,19 @@ static void load_part(struct mips_front *f, uint32_t w, unsigned size, bool left
 		mips_emit3(f, IR_SEXT32, d, keep, IR_NONE);
 }
 
-/* LL and LLD; SC is executed by the interpreter's function. */
+static void store_conditional(struct mips_front *f, uint32_t w, unsigned size, const struct mips_insn *insn)
+{
+	struct ir_op *o = mips_emit(f, IR_SC);
+
+	o->a = mips_rs(w);
+	o->b = mips_rt(w);
+	o->imm = (uint64_t)(int64_t)mips_simm(w);
+	o->size = (uint8_t)size;
+	o->insn = mips_keep_insn(f, insn);
+	o->d = destination(f, mips_rt(w));
+}
+
+/* LL and LLD. */
 static void load_linked(struct mips_front *f, uint32_t w, unsigned size)
 {
 	ir_var va = mips_temp(f), one;
@@ -536,15 +598,8 @@ static void load_linked(struct mips_front *f, uint32_t w, unsigned size)
 
 static void read_state(struct mips_front *f, unsigned d, unsigned size, uint64_t offset)
 {
-	struct ir_op *o;
-
-	if (d == 0)
-		return;
-	o = mips_emit(f, IR_STATE);
-	o->size = (uint8_t)size;
-	o->is_signed = true;
-	o->imm = offset;
-	o->d = destination(f, d);
+	if (d != 0)
+		read_field(f, size, offset)->d = destination(f, d);
 }
 
 /* Where the value of a CP0 register is that can be read as it stands: 8 bytes, or 4 that are sign-extended. */
@@ -573,11 +628,7 @@ static void disable_interrupts(struct mips_front *f, unsigned d)
 	ir_var status = mips_temp(f);
 	struct ir_op *o;
 
-	o = mips_emit(f, IR_STATE);
-	o->size = 4;
-	o->is_signed = true;
-	o->imm = MIPS_STATE(cp0.status);
-	o->d = status;
+	read_field(f, 4, MIPS_STATE(cp0.status))->d = status;
 	if (d != 0)
 		move(f, d, status);
 	mips_emit_imm(f, IR_ORI, status, status, STATUS_IE);
@@ -595,7 +646,7 @@ static bool emit_cp0(struct mips_front *f, uint32_t w)
 	struct ir_op *o;
 	uint64_t offset;
 
-	if ((f->source->cpu->code_mode & MIPS_CODE_MODE) != MIPS_KERNEL || (w >> 25 & 1) != 0)
+	if (!in_kernel_mode(f) || (w >> 25 & 1) != 0)
 		return false;
 	if (mips_rs(w) == 0x0b && (w & 0xffff) == 0x6000) {
 		disable_interrupts(f, mips_rt(w));
@@ -637,6 +688,7 @@ static bool emit_word(struct mips_front *f, uint32_t w)
 	case 0x0f: mips_emit_const(f, (ir_var)d, imm << 16); return true;
 	case 0x19: add_immediate(f, d, a, imm, true); return true;
 	case 0x10: return emit_cp0(f, w);
+	case 0x2f: return in_kernel_mode(f) && (d & 0x1c) != 0x04; /* CACHE: all but loading a tag does nothing */
 	case 0x1a: load_part(f, w, 8, true); return true;
 	case 0x1b: load_part(f, w, 8, false); return true;
 	case 0x22: load_part(f, w, 4, true); return true;

@@ -15,6 +15,14 @@ static enum x86_xmm sse(unsigned n)
 	return (enum x86_xmm)(FIRST_SSE + (n - ALLOC_GENERAL));
 }
 
+#define GENERAL_MASK ((1u << ALLOC_GENERAL) - 1)
+#define SSE_MASK     (((1u << ALLOC_POOL) - 1) & ~GENERAL_MASK)
+#define SURVIVE_MASK ((1u << PRESERVED) - 1)
+
+/* for each n whose bit is set in `mask`, lowest first */
+#define FOR_EACH(n, mask) \
+	for (uint32_t n##_left = (mask), n; n##_left != 0 && (n = (uint32_t)__builtin_ctz(n##_left), 1); n##_left &= n##_left - 1)
+
 static bool is_sse(unsigned n)
 {
 	return n >= ALLOC_GENERAL;
@@ -57,8 +65,6 @@ void alloc_init(struct alloc *s, const struct x86_layout *layout, const struct i
 	memset(s->pinned, -1, ir->nr_vars);
 	memset(s->where, -1, ir->nr_vars);
 	memset(&s->pool, 0, sizeof(s->pool));
-	for (unsigned n = 0; n < ALLOC_POOL; n++)
-		s->pool.reg[n].var = IR_NONE;
 	for (unsigned n = 0; n < layout->nr_pins; n++)
 		s->pinned[layout->pins[n].var] = (int8_t)layout->pins[n].reg;
 	find_uses(s);
@@ -96,35 +102,36 @@ static void load(const struct alloc *s, unsigned n, ir_var v)
 
 static void empty(struct alloc *s, unsigned n)
 {
-	s->where[s->pool.reg[n].var] = -1;
-	s->pool.reg[n].var = IR_NONE;
-	s->pool.reg[n].dirty = false;
+	uint32_t others = ~(1u << n);
+
+	s->where[s->pool.var[n]] = -1;
+	s->pool.used &= others;
+	s->pool.dirty &= others;
+	s->pool.temps &= others;
 }
 
 static void spill(struct alloc *s, unsigned n)
 {
-	ir_var v = s->pool.reg[n].var;
+	ir_var v = s->pool.var[n];
 
-	if (s->pool.reg[n].dirty && (is_state(s, v) || s->next[v] < s->ir->count))
+	if ((s->pool.dirty >> n & 1) != 0 && (is_state(s, v) || s->next[v] < s->ir->count))
 		store(s, n, v);
 	empty(s, n);
 }
 
-/* An empty place in [first, end) of the pool, or the one whose variable is needed last. */
-static unsigned choose(struct alloc *s, unsigned first, unsigned end)
+/* An empty place of those in `mask`, or the one whose variable is needed last. */
+static unsigned choose(struct alloc *s, uint32_t mask)
 {
-	unsigned best = end, best_use = 0;
+	uint32_t empty_ones = mask & ~s->pool.used;
+	unsigned best = 0, best_use = 0;
 
-	for (unsigned n = first; n < end; n++) {
-		unsigned use;
-
-		if (s->pool.reg[n].var == IR_NONE)
-			return n;
-		if (s->pool.reg[n].locked || s->pool.reg[n].fixed)
-			continue;
+	if (empty_ones != 0)
+		return (unsigned)__builtin_ctz(empty_ones);
+	FOR_EACH(n, mask & ~(s->pool.locked | s->pool.fixed)) {
 		/* Between equals, one that need not be stored. */
-		use = 2u * s->next[s->pool.reg[n].var] + !s->pool.reg[n].dirty;
-		if (best == end || use > best_use) {
+		unsigned use = 2u * s->next[s->pool.var[n]] + !(s->pool.dirty >> n & 1) + 1;
+
+		if (use > best_use) {
 			best = n;
 			best_use = use;
 		}
@@ -135,10 +142,12 @@ static unsigned choose(struct alloc *s, unsigned first, unsigned end)
 
 static unsigned place(struct alloc *s, ir_var v)
 {
-	unsigned n = alloc_is_fp(s, v) ? choose(s, ALLOC_GENERAL, ALLOC_POOL) : choose(s, 0, ALLOC_GENERAL);
+	unsigned n = choose(s, alloc_is_fp(s, v) ? SSE_MASK : GENERAL_MASK);
 
-	s->pool.reg[n].var = v;
-	s->pool.reg[n].dirty = false;
+	s->pool.var[n] = v;
+	s->pool.used |= 1u << n;
+	if (!is_state(s, v))
+		s->pool.temps |= 1u << n;
 	s->where[v] = (int8_t)n;
 	return n;
 }
@@ -153,7 +162,7 @@ static unsigned use(struct alloc *s, ir_var v)
 		n = place(s, v);
 		load(s, n, v);
 	}
-	s->pool.reg[n].locked = true;
+	s->pool.locked |= 1u << n;
 	return n;
 }
 
@@ -161,8 +170,8 @@ static unsigned define(struct alloc *s, ir_var v)
 {
 	unsigned n = s->where[v] >= 0 ? (unsigned)s->where[v] : place(s, v);
 
-	s->pool.reg[n].dirty = true;
-	s->pool.reg[n].locked = true;
+	s->pool.dirty |= 1u << n;
+	s->pool.locked |= 1u << n;
 	return n;
 }
 
@@ -188,8 +197,7 @@ enum x86_xmm alloc_define_fp(struct alloc *s, ir_var v)
 
 void alloc_unlock(struct alloc *s)
 {
-	for (unsigned n = 0; n < ALLOC_POOL; n++)
-		s->pool.reg[n].locked = false;
+	s->pool.locked = 0;
 }
 
 void alloc_end_op(struct alloc *s, unsigned n)
@@ -200,13 +208,10 @@ void alloc_end_op(struct alloc *s, unsigned n)
 	for (unsigned k = 0; k < 4; k++)
 		if (vars[k] != IR_NONE)
 			s->next[vars[k]] = s->after[n][k];
-	for (unsigned r = 0; r < ALLOC_POOL; r++) {
-		ir_var v = s->pool.reg[r].var;
-
-		s->pool.reg[r].locked = false;
-		if (v != IR_NONE && !is_state(s, v) && s->next[v] >= s->ir->count)
+	s->pool.locked = 0;
+	FOR_EACH(r, s->pool.temps)
+		if (s->next[s->pool.var[r]] >= s->ir->count)
 			empty(s, r);
-	}
 }
 
 /* --- loops */
@@ -252,9 +257,10 @@ static void fix_best(struct alloc *s, struct uses *u, unsigned first, unsigned e
 			return;
 		u->count[best] = 0;
 		n = use(s, (ir_var)best);
-		s->pool.reg[n].fixed = true;
+		s->pool.fixed |= 1u << n;
 		/* Control that comes back has it newer than memory does. */
-		s->pool.reg[n].dirty = u->written[best];
+		if (u->written[best])
+			s->pool.dirty |= 1u << n;
 	}
 }
 
@@ -270,74 +276,52 @@ void alloc_fix_loop(struct alloc *s)
 
 /* --- memory and registers */
 
+static void store_all(const struct alloc *s, const struct alloc_pool *pool, uint32_t mask)
+{
+	FOR_EACH(n, mask)
+		store(s, n, pool->var[n]);
+}
+
 void alloc_write_back_at(const struct alloc *s, const struct alloc_pool *pool)
 {
-	for (unsigned n = 0; n < ALLOC_POOL; n++)
-		if (pool->reg[n].var != IR_NONE && pool->reg[n].dirty && is_state(s, pool->reg[n].var))
-			store(s, n, pool->reg[n].var);
+	store_all(s, pool, pool->dirty & ~pool->temps);
 }
 
 void alloc_write_back_loop(const struct alloc *s, const struct alloc_pool *pool)
 {
-	struct alloc_pool others = *pool;
-
-	for (unsigned n = 0; n < ALLOC_POOL; n++)
-		if (others.reg[n].fixed)
-			others.reg[n].var = IR_NONE;
-	alloc_write_back_at(s, &others);
-}
-
-static bool survives_calls(unsigned n)
-{
-	return n < PRESERVED;
+	store_all(s, pool, pool->dirty & ~pool->temps & ~pool->fixed);
 }
 
 void alloc_save_at(const struct alloc *s, const struct alloc_pool *pool)
 {
-	alloc_write_back_at(s, pool);
-	for (unsigned n = PRESERVED; n < ALLOC_POOL; n++)
-		if (pool->reg[n].var != IR_NONE && pool->reg[n].dirty && !is_state(s, pool->reg[n].var))
-			store(s, n, pool->reg[n].var);
+	store_all(s, pool, pool->dirty & ~(pool->temps & SURVIVE_MASK));
 }
 
 void alloc_restore_at(const struct alloc *s, const struct alloc_pool *pool, ir_var except)
 {
-	for (unsigned n = PRESERVED; n < ALLOC_POOL; n++)
-		if (pool->reg[n].var != IR_NONE && pool->reg[n].var != except)
-			load(s, n, pool->reg[n].var);
-}
-
-static void clean(struct alloc *s)
-{
-	for (unsigned n = 0; n < ALLOC_POOL; n++)
-		if (s->pool.reg[n].var != IR_NONE && is_state(s, s->pool.reg[n].var))
-			s->pool.reg[n].dirty = false;
+	FOR_EACH(n, pool->used & ~SURVIVE_MASK)
+		if (pool->var[n] != except)
+			load(s, n, pool->var[n]);
 }
 
 void alloc_write_back(struct alloc *s)
 {
 	alloc_write_back_at(s, &s->pool);
-	clean(s);
+	s->pool.dirty &= s->pool.temps;
 }
 
 void alloc_save(struct alloc *s)
 {
 	alloc_save_at(s, &s->pool);
-	clean(s);
-	for (unsigned n = PRESERVED; n < ALLOC_POOL; n++)
-		s->pool.reg[n].dirty = false;
+	s->pool.dirty &= s->pool.temps & SURVIVE_MASK;
 }
 
 void alloc_forget(struct alloc *s)
 {
-	for (unsigned n = 0; n < ALLOC_POOL; n++) {
-		ir_var v = s->pool.reg[n].var;
-
-		if (v == IR_NONE || (survives_calls(n) && (!is_state(s, v) || v == IR_ZERO)))
-			continue;
-		if (s->pool.reg[n].fixed)
-			load(s, n, v);
-		else
+	FOR_EACH(n, s->pool.used & ~(s->pool.temps & SURVIVE_MASK)) {
+		if ((s->pool.fixed >> n & 1) != 0)
+			load(s, n, s->pool.var[n]);
+		else if (s->pool.var[n] != IR_ZERO || n >= PRESERVED)
 			empty(s, n);
 	}
 }

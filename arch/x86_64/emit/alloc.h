@@ -20,13 +20,14 @@
 #define ALLOC_LOOP_GENERAL (ALLOC_GENERAL - 3u)
 #define ALLOC_LOOP_SSE     (ALLOC_SSE - 4u)
 
-/** What the pool's registers hold at some point of the code. */
+/** What the pool's registers hold at some point of the code; in masks, bit n is register n. */
 struct alloc_pool {
-	struct {
-		ir_var var; /**< or IR_NONE */
-		bool dirty, locked;
-		bool fixed; /**< it holds var in the whole block */
-	} reg[ALLOC_POOL];
+	uint32_t used;   /**< it holds var[n] */
+	uint32_t dirty;  /**< memory is behind */
+	uint32_t temps;  /**< of the used ones: a temporary, no state */
+	uint32_t locked; /**< an operand of the present operation */
+	uint32_t fixed;  /**< it holds var[n] in the whole block */
+	ir_var var[ALLOC_POOL];
 };
 
 /** State of the allocation at some operation. */

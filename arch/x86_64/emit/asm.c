@@ -210,6 +210,12 @@ void x86_alu_store_imm(struct x86_asm *a, enum x86_alu op, bool wide, int32_t va
 		imm32(a, (uint32_t)value);
 }
 
+void x86_alu_store_imm8(struct x86_asm *a, enum x86_alu op, int8_t value, struct x86_mem m)
+{
+	op_mem(a, false, 0x80, op, m, false);
+	byte(a, (uint8_t)value);
+}
+
 void x86_test(struct x86_asm *a, bool wide, enum x86_reg d, enum x86_reg s)
 {
 	op_reg(a, wide, 0x85, s, d, false);
@@ -269,6 +275,13 @@ void x86_shiftx(struct x86_asm *a, enum x86_shift op, bool wide, enum x86_reg d,
 	vex(a, wide, 2, op == SHIFT_SHL ? 1 : op == SHIFT_SAR ? 2 : 3, d, count, s);
 	byte(a, 0xf7);
 	byte(a, 0xc0 | (d & 7u) << 3 | (s & 7u));
+}
+
+void x86_pext_load(struct x86_asm *a, enum x86_reg d, enum x86_reg s, struct x86_mem m)
+{
+	vex(a, false, 2, 2, d, s, m.base);
+	byte(a, 0xf5);
+	modrm_mem(a, d, m);
 }
 
 void x86_btr(struct x86_asm *a, enum x86_reg d, unsigned n)

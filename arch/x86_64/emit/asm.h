@@ -116,6 +116,8 @@ void x86_alu_imm(struct x86_asm *a, enum x86_alu op, bool wide, enum x86_reg d, 
 void x86_alu_load(struct x86_asm *a, enum x86_alu op, bool wide, enum x86_reg d, struct x86_mem m);
 void x86_alu_store(struct x86_asm *a, enum x86_alu op, bool wide, enum x86_reg s, struct x86_mem m);
 void x86_alu_store_imm(struct x86_asm *a, enum x86_alu op, bool wide, int32_t value, struct x86_mem m);
+/** The same on one byte of memory. */
+void x86_alu_store_imm8(struct x86_asm *a, enum x86_alu op, int8_t value, struct x86_mem m);
 void x86_test(struct x86_asm *a, bool wide, enum x86_reg d, enum x86_reg s);
 /** TEST AL, imm8: two bytes that change nothing but flags, of which the second can say something. */
 void x86_test_al_imm(struct x86_asm *a, unsigned value);
@@ -123,6 +125,8 @@ void x86_test_al_imm(struct x86_asm *a, unsigned value);
 void x86_rorx(struct x86_asm *a, bool wide, enum x86_reg d, enum x86_reg s, unsigned count);
 /** SHLX, SHRX, SARX (BMI2): d := s shifted by the low bits of count; no flags. */
 void x86_shiftx(struct x86_asm *a, enum x86_shift op, bool wide, enum x86_reg d, enum x86_reg s, enum x86_reg count);
+/** PEXT (BMI2), 32 bits: d := the bits of s that the mask in memory selects, packed. */
+void x86_pext_load(struct x86_asm *a, enum x86_reg d, enum x86_reg s, struct x86_mem m);
 /** Tests bit n of d: carry flag. */
 void x86_bt(struct x86_asm *a, enum x86_reg d, unsigned n);
 void x86_shift_imm(struct x86_asm *a, enum x86_shift op, bool wide, enum x86_reg d, unsigned count);

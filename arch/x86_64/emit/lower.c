@@ -15,7 +15,7 @@ struct slow *x86_slow_side(struct x86_lowering *s, const struct ir_op *o, unsign
 {
 	struct slow *w = &s->slow[s->nr_slow++];
 
-	*w = (struct slow){ .op = o, .from = from, .reg = reg, .back = x86_here(s->a), .pool = *pool };
+	*w = (struct slow){ .op = o, .from = { from }, .reg = reg, .back = x86_here(s->a), .pool = *pool };
 	return w;
 }
 
@@ -26,21 +26,23 @@ static void call_exec(struct x86_lowering *s, const struct ir_op *o)
 	x86_call_stub(s, o, s->r->exec[o->size != 0]);
 }
 
-/* A division that the host's instruction cannot do, or a trap, which does not come back. */
+/* What the host's instructions do not do: a division by 0, a trap, SC without a link. */
 static void slow_exec(struct x86_lowering *s, const struct slow *w)
 {
 	alloc_save_at(&s->alloc, &w->pool);
 	call_exec(s, w->op);
 	alloc_restore_at(&s->alloc, &w->pool, IR_NONE);
-	if (w->op->op == IR_TRAP)
-		return;
-	x86_load64(s->a, (enum x86_reg)w->reg, alloc_memory(&s->alloc, w->op->d));
-	x86_load64(s->a, w->base, alloc_memory(&s->alloc, w->op->e));
+	if (w->op->d != IR_NONE)
+		x86_load64(s->a, (enum x86_reg)w->reg, alloc_memory(&s->alloc, w->op->d));
+	if (w->op->e != IR_NONE)
+		x86_load64(s->a, w->base, alloc_memory(&s->alloc, w->op->e));
 }
 
 static void emit_slow(struct x86_lowering *s, const struct slow *w)
 {
-	x86_patch(w->from, s->a->to_execute, x86_here(s->a));
+	for (unsigned n = 0; n < 3; n++)
+		if (w->from[n] != NULL)
+			x86_patch(w->from[n], s->a->to_execute, x86_here(s->a));
 	if (w->op->op == IR_LOAD || w->op->op == IR_STORE)
 		x86_slow_memory(s, w);
 	else if (w->op->op >= IR_FADD && w->op->op <= IR_FPUT)
@@ -86,8 +88,7 @@ static void emit_exit(struct x86_lowering *s, unsigned n, unsigned insns, bool l
 
 	count(s, insns);
 	if (!e->linkable && !e->step) {
-		x86_mov_imm(s->a, RAX, e->target);
-		x86_jmp(s->a, s->r->jump);
+		x86_emit_jump_to(s->r, s->a, e->target, loops);
 		return;
 	}
 	if (loops) {
@@ -223,7 +224,7 @@ static void emit_jump(struct x86_lowering *s, const struct ir_op *o)
 	alloc_write_back(&s->alloc);
 	count(s, o->insns);
 	x86_mov(s->a, true, RAX, target);
-	x86_jmp(s->a, s->r->jump);
+	x86_emit_jump(s->r, s->a, true);
 }
 
 static void emit_end(struct x86_lowering *s, const struct ir_op *o)
@@ -245,6 +246,7 @@ static void lower_op(struct x86_lowering *s, const struct ir_op *o)
 	case IR_LOAD: x86_lower_load(s, o); break;
 	case IR_STORE: x86_lower_store(s, o); break;
 	case IR_MAP: emit_map(s, o); break;
+	case IR_SC: x86_lower_sc(s, o); break;
 	case IR_EXEC: emit_exec(s, o); break;
 	case IR_TRAP: emit_trap(s, o); break;
 	case IR_DIV:

@@ -34,8 +34,10 @@ struct x86_layout {
 	int32_t tag_key;          /**< bits that a soft TLB tag has besides the page */
 	int32_t spill;            /**< 8 bytes for each variable that is not state */
 	int32_t fetch_key;        /**< XORed to a target before it is compared in the jump cache */
-	int32_t jump_cache;       /**< entries of {key, code}, 16 bytes */
+	int32_t jump_cache;       /**< struct x86_jump_cache */
 	int32_t counts;           /**< 16 bytes, aligned so, for each number n up to 255: {n, 0} */
+	int32_t ll_valid;         /**< 8 bits: there is a link */
+	int32_t ll_address;       /**< 64 bits: guest address of the link */
 	int32_t fp_status;        /**< 32 bits, of which FCMP sets one */
 	int32_t fp_last;          /**< struct x86_fp_last */
 	int32_t fp_masks;         /**< struct x86_fp_masks, 16-byte aligned */
@@ -95,7 +97,8 @@ struct x86_runtime {
 	uint32_t (*enter)(void *cpu, const void *code); /**< runs a block; returns why it came back */
 	uint64_t exit;                                  /**< EAX says why */
 	uint64_t left;                                  /**< state is in memory already */
-	uint64_t jump;                                  /**< go to the guest address in RAX */
+	uint64_t jump;                                  /**< go to the guest address in RAX by the jump cache */
+	uint64_t miss;                                  /**< go to the guest address in RAX by way of the engine */
 	uint64_t load;                                  /**< RAX address, RCX kind, RDX where → RAX */
 	uint64_t store[4];                              /**< by log2 of size: RAX address, RCX value, RDX where */
 	uint64_t exec[2];                               /**< RAX instruction, RDX where; without and with FP state */
@@ -107,6 +110,12 @@ bool x86_host_has_bmi2(void);
 
 /** Clears what MXCSR's flags have collected, and makes it what generated code needs. */
 void x86_clear_fp_flags(void);
+
+/** Writes a jump to the guest address in RAX by the jump cache; pending attention is looked at if `attend`. */
+void x86_emit_jump(const struct x86_runtime *r, struct x86_asm *a, bool attend);
+
+/** Writes a jump to a guest address that is known. */
+void x86_emit_jump_to(const struct x86_runtime *r, struct x86_asm *a, uint64_t target, bool attend);
 
 /** Writes the shared code. layout and helpers are set, and what of the host's CPU may be used. */
 void x86_emit_runtime(struct x86_runtime *r, struct x86_asm *a);

@@ -224,6 +224,33 @@ void x86_lower_store(struct x86_lowering *s, const struct ir_op *o)
 	x86_slow_side(s, o, value, miss, &s->alloc.pool)->base = base;
 }
 
+void x86_lower_sc(struct x86_lowering *s, const struct ir_op *o)
+{
+	const struct x86_layout *l = &s->r->layout;
+	enum x86_reg base = alloc_use(&s->alloc, o->a);
+	unsigned value = o->b == IR_ZERO ? RAX : alloc_use(&s->alloc, o->b);
+	uint8_t *no_link, *other, *miss;
+	struct alloc_pool before;
+	struct slow *w;
+	unsigned d;
+
+	before = s->alloc.pool;
+	d = alloc_define(&s->alloc, o->d);
+	x86_alu_store_imm8(s->a, ALU_CMP, 0, x86_at(RBP, l->ll_valid));
+	no_link = x86_jcc(s->a, CC_E, 0);
+	lea(s->a, RAX, base, (int32_t)o->imm);
+	x86_alu_load(s->a, ALU_CMP, true, RAX, x86_at(RBP, l->ll_address));
+	other = x86_jcc(s->a, CC_NE, 0);
+	emit_lookup(s, o, base);
+	miss = emit_check(s, s->b->tlb_write);
+	store(s, o, value, target(o, base, RCX));
+	x86_store_imm(s->a, 1, 0, x86_at(RBP, l->ll_valid));
+	x86_mov_imm(s->a, (enum x86_reg)d, 1);
+	w = x86_slow_side(s, o, d, miss, &before);
+	w->from[1] = no_link;
+	w->from[2] = other;
+}
+
 static void slow_load(struct x86_lowering *s, const struct slow *w)
 {
 	const struct ir_op *o = w->op;

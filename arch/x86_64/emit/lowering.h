@@ -14,7 +14,7 @@
 /** The slow side of an operation, written after the block: a helper does it. */
 struct slow {
 	const struct ir_op *op;
-	uint8_t *from;          /**< displacement of the jump to it */
+	uint8_t *from[3];       /**< displacements of jumps to it, or NULL */
 	uint64_t back;          /**< where the block goes on */
 	unsigned reg;           /**< general or SSE register of a load's or an FP operation's result, of a store's value */
 	enum x86_reg base;      /**< of a memory access; or register of a second result */
@@ -60,6 +60,7 @@ struct slow *x86_slow_side(struct x86_lowering *s, const struct ir_op *o, unsign
 
 /* lower_memory.c */
 void x86_lower_load(struct x86_lowering *s, const struct ir_op *o);
+void x86_lower_sc(struct x86_lowering *s, const struct ir_op *o);
 void x86_lower_store(struct x86_lowering *s, const struct ir_op *o);
 /* Returns the jump taken if the page is not at hand; *pool becomes what is in registers there. */
 uint8_t *x86_lower_map(struct x86_lowering *s, const struct ir_op *o, struct alloc_pool *pool);

@@ -2,6 +2,10 @@
 /* Code that all blocks share: the way in and out, calls of helpers, jumps to computed guest addresses. */
 #include "arch/x86_64/emit/lower.h"
 
+#include <stddef.h>
+
+#include "arch/x86_64/emit/jump_cache.h"
+
 bool x86_host_has_bmi2(void)
 {
 	uint32_t a = 0, b, c, d;
@@ -69,39 +73,71 @@ static void emit_exit(struct x86_runtime *r, struct x86_asm *a)
 	x86_ret(a);
 }
 
-/*
- * Jump to the guest address in RAX by the jump cache: a set of 64 entries for each
- * page, so that a page is forgotten by clearing its set. The entry's place is made
- * of address bits 17:12 and a mix of the bits below.
- */
-static void emit_jump(struct x86_runtime *r, struct x86_asm *a)
+static void emit_miss(struct x86_runtime *r, struct x86_asm *a)
 {
-	const struct x86_layout *l = &r->layout;
-	struct x86_mem entry = x86_indexed(RBP, RCX, l->jump_cache);
-	uint8_t *miss[2];
-
-	r->jump = x86_here(a);
-	x86_store(a, 8, RAX, x86_at(RBP, l->pc));
-	x86_alu_store_imm(a, ALU_CMP, false, 0, x86_at(RBP, l->attention));
-	miss[0] = x86_jcc(a, CC_NE, 0);
-	x86_mov(a, false, RDX, RAX);
-	x86_mov(a, false, RCX, RAX);
-	x86_shift_imm(a, SHIFT_SHR, false, RDX, 6);
-	x86_alu(a, ALU_XOR, false, RDX, RAX);
-	x86_shift_imm(a, SHIFT_SHR, false, RCX, 2);
-	x86_alu_imm(a, ALU_AND, false, RCX, 0x3f << 10);
-	x86_shift_imm(a, SHIFT_SHL, false, RDX, 2);
-	x86_alu_imm(a, ALU_AND, false, RDX, 0x3f << 4);
-	x86_alu(a, ALU_OR, false, RCX, RDX);
-	x86_alu_load(a, ALU_XOR, true, RAX, x86_at(RBP, l->fetch_key));
-	x86_alu_load(a, ALU_CMP, true, RAX, entry);
-	miss[1] = x86_jcc(a, CC_NE, 0);
-	entry.disp += 8;
-	x86_jmp_mem(a, entry);
-	x86_patch(miss[0], a->to_execute, x86_here(a));
-	x86_patch(miss[1], a->to_execute, x86_here(a));
+	r->miss = x86_here(a);
+	x86_store(a, 8, RAX, x86_at(RBP, r->layout.pc));
 	x86_mov_imm(a, RAX, X86_LEFT);
 	x86_jmp(a, r->exit);
+}
+
+/* RCX := place in the jump cache of the address in RAX. */
+static void emit_place(const struct x86_runtime *r, struct x86_asm *a)
+{
+	if (r->bmi2) {
+		x86_pext_load(a, RCX, RAX,
+			      x86_at(RBP, r->layout.jump_cache + (int32_t)offsetof(struct x86_jump_cache, bits)));
+		return;
+	}
+	x86_mov(a, false, RCX, RAX);
+	x86_mov(a, false, RDX, RAX);
+	x86_shift_imm(a, SHIFT_SHR, false, RCX, 12 - JUMP_IN_PAGE_BITS);
+	x86_shift_imm(a, SHIFT_SHR, false, RDX, 2);
+	x86_alu_imm(a, ALU_AND, false, RCX, (JUMP_PAGES - 1) << JUMP_IN_PAGE_BITS);
+	x86_alu_imm(a, ALU_AND, false, RDX, JUMPS_OF_PAGE - 1);
+	x86_alu(a, ALU_OR, false, RCX, RDX);
+}
+
+static void attend(const struct x86_runtime *r, struct x86_asm *a)
+{
+	x86_alu_store_imm(a, ALU_CMP, false, 0, x86_at(RBP, r->layout.attention));
+	x86_jcc(a, CC_NE, r->miss);
+}
+
+void x86_emit_jump(const struct x86_runtime *r, struct x86_asm *a, bool looks)
+{
+	struct x86_mem entry = { RBP, RCX, 3, r->layout.jump_cache + (int32_t)offsetof(struct x86_jump_cache, key) };
+
+	if (looks)
+		attend(r, a);
+	emit_place(r, a);
+	x86_mov(a, true, RDX, RAX);
+	x86_alu_load(a, ALU_XOR, true, RDX, x86_at(RBP, r->layout.fetch_key));
+	x86_alu_load(a, ALU_CMP, true, RDX, entry);
+	x86_jcc(a, CC_NE, r->miss);
+	entry.disp = r->layout.jump_cache + (int32_t)offsetof(struct x86_jump_cache, code);
+	x86_jmp_mem(a, entry);
+}
+
+void x86_emit_jump_to(const struct x86_runtime *r, struct x86_asm *a, uint64_t target, bool looks)
+{
+	int32_t place = 8 * (int32_t)x86_jump_place(target);
+
+	x86_mov_imm(a, RAX, target);
+	if (looks)
+		attend(r, a);
+	x86_mov(a, true, RDX, RAX);
+	x86_alu_load(a, ALU_XOR, true, RDX, x86_at(RBP, r->layout.fetch_key));
+	x86_alu_load(a, ALU_CMP, true, RDX,
+		     x86_at(RBP, r->layout.jump_cache + (int32_t)offsetof(struct x86_jump_cache, key) + place));
+	x86_jcc(a, CC_NE, r->miss);
+	x86_jmp_mem(a, x86_at(RBP, r->layout.jump_cache + (int32_t)offsetof(struct x86_jump_cache, code) + place));
+}
+
+static void emit_jump(struct x86_runtime *r, struct x86_asm *a)
+{
+	r->jump = x86_here(a);
+	x86_emit_jump(r, a, true);
 }
 
 /* Calls a C function from a stub: registers that it may change are in memory before and read back after. */
@@ -177,6 +213,7 @@ void x86_emit_runtime(struct x86_runtime *r, struct x86_asm *a)
 {
 	emit_enter(r, a);
 	emit_exit(r, a);
+	emit_miss(r, a);
 	emit_jump(r, a);
 	emit_load_stub(r, a);
 	for (unsigned n = 0; n < 4; n++)
