@@ -231,7 +231,7 @@ manifest:
 HOST := $(if $(CONFIG_HOST_LINUX),linux,pc)
 run: $(O)/husk
 	$(if $(CONFIG_HOST_LINUX),,@sh images/packages.sh run)
-	+@sh images/run.sh $(O)/husk $(HOST) $(CONFIG_RAM_MB) $(ARGS)
+	+@NEEDS_SVM=$(CONFIG_ENGINE_HVM) sh images/run.sh $(O)/husk $(HOST) $(CONFIG_RAM_MB) $(ARGS)
 iso: $(O)/husk.iso
 $(O)/husk.iso: $(O)/husk images/iso.sh
 	$(if $(CONFIG_HOST_PC),,$(error An ISO needs the host pc; this configuration is for $(HOST)))

@@ -9,6 +9,7 @@
 #define PHDR_SIZE 56u
 #define SHDR_SIZE 64u
 #define SYM_SIZE  24u
+#define NOTE_SIZE 12u
 
 /* e_ident */
 #define EI_CLASS    4u
@@ -109,6 +110,29 @@ struct elf_segment elf_segment(const struct elf *elf, unsigned n)
 		.filesz = get64(elf, at + 32),
 		.memsz = get64(elf, at + 40),
 	};
+}
+
+/* System V ABI, chapter 5, "Note Section": name and value are padded to multiples of 4 bytes. */
+bool elf_next_note(const struct elf *elf, const struct elf_segment *s, uint64_t *offset, struct elf_note *out)
+{
+	uint64_t at = s->offset + *offset, left, name_size, value_size, name_room;
+
+	if (!elf_holds(elf, s->offset, s->filesz) || *offset > s->filesz || s->filesz - *offset < NOTE_SIZE)
+		return false;
+	left = s->filesz - *offset - NOTE_SIZE;
+	name_size = get32(elf, at);
+	value_size = get32(elf, at + 4);
+	name_room = (name_size + 3) & ~3ull;
+	if (name_size == 0 || name_room > left || value_size > left - name_room)
+		return false;
+	out->owner = (const char *)elf->data + at + NOTE_SIZE;
+	if (out->owner[name_size - 1] != '\0')
+		return false;
+	out->type = get32(elf, at + 8);
+	out->size = (uint32_t)value_size;
+	out->value = elf->data + at + NOTE_SIZE + name_room;
+	*offset += NOTE_SIZE + name_room + ((value_size + 3) & ~3ull);
+	return true;
 }
 
 struct elf_section elf_section(const struct elf *elf, unsigned n)

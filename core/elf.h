@@ -12,6 +12,7 @@
 /* e_type, p_type, sh_type, special section indexes, symbol types */
 #define ELF_ET_EXEC    2u
 #define ELF_PT_LOAD    1u
+#define ELF_PT_NOTE    4u
 #define ELF_SHT_SYMTAB 2u
 #define ELF_SHT_STRTAB 3u
 #define ELF_SHN_UNDEF  0u
@@ -60,6 +61,19 @@ bool elf_holds(const struct elf *elf, uint64_t offset, uint64_t size);
 
 /** Program header n < phnum. */
 struct elf_segment elf_segment(const struct elf *elf, unsigned n);
+
+/** A note of a PT_NOTE segment. */
+struct elf_note {
+	const char *owner; /**< NUL-terminated, in the file */
+	uint32_t type, size;
+	const uint8_t *value; /**< size bytes, in the file */
+};
+
+/**
+ * Reads the note at *offset of a segment and moves *offset to the next. Returns false at the end, or where the
+ * segment is damaged.
+ */
+bool elf_next_note(const struct elf *elf, const struct elf_segment *s, uint64_t *offset, struct elf_note *out);
 
 /** Section header n < shnum. */
 struct elf_section elf_section(const struct elf *elf, unsigned n);

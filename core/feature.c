@@ -60,3 +60,15 @@ int feature_attach_all(struct vm *vm)
 {
 	return feature_walk(attach, vm);
 }
+
+static int reset(const struct feature *f, void *vm)
+{
+	if (f->reset != NULL)
+		f->reset(vm);
+	return 0;
+}
+
+void feature_reset_all(struct vm *vm)
+{
+	feature_walk(reset, vm);
+}

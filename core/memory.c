@@ -19,7 +19,7 @@ static uint64_t page_count(uint64_t size)
 
 static int allocate(struct ram_region *r)
 {
-	r->hva = plat_pages_alloc(r->size, r->size >= HUGE_PAGE ? HUGE_PAGE : GUEST_PAGE_SIZE);
+	r->hva = plat_ram_alloc(r->size, r->size >= HUGE_PAGE ? HUGE_PAGE : GUEST_PAGE_SIZE);
 	if (r->hva != NULL)
 		r->is_code = plat_pages_alloc(page_count(r->size), GUEST_PAGE_SIZE);
 	if (r->hva != NULL && r->is_code != NULL)

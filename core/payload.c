@@ -2,6 +2,7 @@
 /* The embedded guest: its parts, loading them, and names for its addresses. */
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include <husk/log.h>
 #include <husk/payload.h>
@@ -139,6 +140,41 @@ int payload_load_elf(struct vm *vm, const struct payload_part *part, const struc
 	if (rc == 0)
 		*out = (struct payload_entry){ .entry = l.entry, .gpa_low = l.low, .gpa_high = l.high };
 	return rc;
+}
+
+/* Notes. */
+
+static bool find_note(const struct elf *elf, const char *owner, uint32_t type, struct elf_note *note)
+{
+	for (unsigned i = 0; i < elf->phnum; i++) {
+		struct elf_segment s = elf_segment(elf, i);
+		uint64_t at = 0;
+
+		while (s.type == ELF_PT_NOTE && elf_next_note(elf, &s, &at, note)) {
+			if (note->type == type && strcmp(note->owner, owner) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+int payload_elf_note(const struct payload_part *part, const char *owner, uint32_t type, const uint8_t **value,
+		     uint32_t *size)
+{
+	struct elf_note note;
+	struct elf elf;
+	int rc = open_part(&elf, part);
+
+	if (rc != 0)
+		return rc;
+	if (!find_note(&elf, owner, type, &note)) {
+		log_error("payload '%s' has no ELF note %s %" PRIu32 ": it is no kernel for this machine", part->name,
+			  owner, type);
+		return -ENOEXEC;
+	}
+	*value = note.value;
+	*size = note.size;
+	return 0;
 }
 
 /* Symbols. */

@@ -133,11 +133,17 @@ static enum vm_request take_request(struct vm *vm)
 /** Sleeps until something is pending for v, unless its time can be skipped: plat_wait() may come back early. */
 static void wait(struct vcpu *v)
 {
+	const struct vm *vm = v->vm;
+
 	v->idles++;
-	if (v->vm->timer->skip_idle != NULL && v->vm->timer->skip_idle(v))
+	if (vm->timer->skip_idle != NULL && vm->timer->skip_idle(v))
 		return;
+	if (vm->idle != NULL)
+		vm->idle(v, true);
 	while (vcpu_attention(v) == 0)
 		plat_wait(&v->attention);
+	if (vm->idle != NULL)
+		vm->idle(v, false);
 }
 
 /** The end of a guest that nobody else wants to judge. */
@@ -199,6 +205,7 @@ static void run_vcpu(struct vcpu *v)
 static int start(struct vm *vm)
 {
 	vm->started_ns = plat_time_ns();
+	feature_reset_all(vm);
 	return vm->machine->load(vm);
 }
 
@@ -207,6 +214,7 @@ static int reset(struct vm *vm)
 	log_info("guest reset");
 	vm->resets++;
 	bus_reset(&vm->mmio);
+	bus_reset(&vm->ports);
 	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
 		timer_disarm_guest(vm->vcpus[i]);
 		vm->engine->flush(vm->vcpus[i]);

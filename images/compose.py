@@ -22,6 +22,7 @@ import elf  # noqa: E402
 import initramfs  # noqa: E402
 import layout  # noqa: E402
 import unpack  # noqa: E402
+import x86  # noqa: E402
 from files import InputError, read, sha256, to_json, write_if_changed  # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -65,12 +66,39 @@ class Composer:
     def compose(self):
         """Does it all."""
         inputs = self._custom() if self.recipe == "custom" else self._debian()
-        kernel = elf.parse(inputs.kernel.name, inputs.kernel.data, self.big_endian, self.board.name)
-        inner = unpack.unpack(kernel) if unpack.is_wrapper(kernel) else None
-        parts = self._place(inputs, kernel, inner)
-        if inner and self.values.get("IMAGE_UNPACK"):
-            self._replace_by_inner(inputs.kernel, kernel, inner)
+        parts = self._x86(inputs) if self.board.machine == elf.EM_X86_64 else self._mips(inputs)
         self._write(parts)
+
+    # --- kernels
+
+    def _mips(self, inputs):
+        """The Parts of a MIPS kernel, which may have another inside."""
+        kernel = elf.parse(inputs.kernel.name, inputs.kernel.data, self.big_endian, self.board)
+        inner = unpack.unpack(kernel) if unpack.is_wrapper(kernel) else None
+        inside = None
+        if inner:
+            start = inner.load & elf.MIPS_PHYSICAL
+            inside = layout.Range(start, start + inner.memsz, "kernel unpacked from " + kernel.name)
+        segments = [] if inner and self.values.get("IMAGE_UNPACK") else kernel.segments
+        ranges = layout.kernel_ranges(self.board, kernel.name, segments, inside, self.cmdline)
+        parts = self._place(inputs, ranges)
+        if inner and self.values.get("IMAGE_UNPACK"):
+            self._replace_by_inner(inputs.kernel, unpack.to_elf(kernel, inner))
+        return parts
+
+    def _x86(self, inputs):
+        """The Parts of an x86-64 kernel: a bzImage, the ELF file inside one, or an ELF file."""
+        part = inputs.kernel
+        if x86.is_bzimage(part.data):
+            x86.check_bzimage(part.name, part.data)
+            if not self.values.get("IMAGE_UNPACK"):
+                return self._place(inputs, [x86.bzimage_range(part.name, part.data)])
+            self._replace_by_inner(part, x86.unpack(part.name, part.data))
+        kernel = elf.parse(part.name, part.data, False, self.board)
+        x86.check_pvh(kernel)
+        if "unpacked_from" in part.facts:
+            part.data = x86.strip(kernel)
+        return self._place(inputs, layout.kernel_ranges(self.board, kernel.name, kernel.segments, None, self.cmdline))
 
     # --- inputs
 
@@ -111,14 +139,8 @@ class Composer:
 
     # --- placement
 
-    def _place(self, inputs, kernel, inner):
-        """Places everything and returns the Parts of the payload."""
-        inside = None
-        if inner:
-            start = inner.load & elf.MIPS_PHYSICAL
-            inside = layout.Range(start, start + inner.memsz, "kernel unpacked from " + kernel.name)
-        segments = [] if inner and self.values.get("IMAGE_UNPACK") else kernel.segments
-        ranges = layout.kernel_ranges(self.board, kernel.name, segments, inside, self.cmdline)
+    def _place(self, inputs, ranges):
+        """Places everything beside the kernel's ranges and returns the Parts of the payload."""
         if inputs.tree:
             dtb.check(inputs.tree.name, inputs.tree.data, self.board.dtb_max)
         initrd = self._initrd(inputs)
@@ -126,9 +148,11 @@ class Composer:
         if inputs.initrd:
             inputs.initrd.gpa = placed.initrd
             self._check_tree_has_initrd(inputs, placed.initrd)
-        tree = inputs.tree or Part("dtb", self.board.name + ".dtb", self._build_tree(inputs.initrd))
-        tree.gpa = placed.dtb
-        dtb.check(tree.name, tree.data, self.board.dtb_max)
+        tree = inputs.tree
+        if self.board.dts:
+            tree = tree or Part("dtb", self.board.name + ".dtb", self._build_tree(inputs.initrd))
+            tree.gpa = placed.dtb
+            dtb.check(tree.name, tree.data, self.board.dtb_max)
         cmdline = Part("cmdline", "cmdline", self.cmdline.encode())
         return [part for part in (inputs.kernel, inputs.initrd, tree, cmdline) if part]
 
@@ -169,9 +193,11 @@ class Composer:
             values["INITRD_START"], values["INITRD_END"] = initrd.gpa, initrd.gpa + len(initrd.data)
         return dtb.build(os.path.join(self.folder, self.board.dts), self.args.gen, values)
 
-    def _replace_by_inner(self, part, kernel, inner):
+    @staticmethod
+    def _replace_by_inner(part, data):
+        """Embeds the kernel that was inside a self-decompressing one."""
         part.facts["unpacked_from"] = {"name": part.name, "sha256": sha256(part.data), "size": len(part.data)}
-        part.data = unpack.to_elf(kernel, inner)
+        part.data = data
         part.name = part.name.replace("vmlinuz", "vmlinux")
 
     # --- results

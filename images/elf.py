@@ -7,6 +7,7 @@ import struct
 from files import InputError
 
 EM_MIPS = 8
+EM_X86_64 = 62
 MACHINES = {3: "x86", 8: "MIPS", 20: "PowerPC", 21: "PowerPC64", 40: "ARM", 62: "x86-64", 183: "AArch64", 243: "RISC-V"}
 PT_LOAD = 1
 ET_EXEC = 2
@@ -25,11 +26,12 @@ class Segment:
     paddr: int
     filesz: int
     memsz: int
+    physical: int = MIPS_PHYSICAL  # bits of paddr that are the physical address
 
     @property
     def gpa(self):
         """Physical address it is loaded to."""
-        return self.paddr & MIPS_PHYSICAL
+        return self.paddr & self.physical
 
 
 @dataclasses.dataclass
@@ -62,23 +64,26 @@ class Elf:
 
 
 def parse(name, data, big_endian, board):
-    """Returns the Elf if the board `board` ("octeon") can load it, otherwise raises InputError."""
+    """Returns the Elf if the layout.Board can load it, otherwise raises InputError."""
     _check_ident(name, data, big_endian)
     order = ">" if big_endian else "<"
     kind, machine = struct.unpack_from(order + "HH", data, 16)
-    if machine != EM_MIPS:
+    if machine != board.machine:
         found = MACHINES.get(machine, f"machine {machine}")
-        raise InputError(f"{name}: this is a kernel for {found}, but the board {board} is MIPS; name a MIPS64 kernel")
+        raise InputError(f"{name}: this is a kernel for {found}, but the board {board.name} is {board.machine_name}; name {board.kernels}")
     if data[4] != 2:
-        raise InputError(f"{name}: this is a 32-bit ELF file; the board {board} starts 64-bit kernels: name a MIPS64 kernel")
+        raise InputError(f"{name}: this is a 32-bit ELF file; the board {board.name} starts 64-bit kernels: name {board.kernels}")
     if len(data) < HEADER_SIZE:
         raise _truncated(name, data, HEADER_SIZE)
     if kind != ET_EXEC:
         raise InputError(f"{name}: ELF type {kind} is not an executable kernel; name the vmlinux or vmlinuz file")
     entry, table, _, flags, _, size, count = struct.unpack_from(order + "QQQIHHH", data, 24)
     segments = _segments(name, data, order, table, size, count)
+    for segment in segments:
+        segment.physical = MIPS_PHYSICAL if machine == EM_MIPS else (1 << 64) - 1
     elf = Elf(name, data, order, entry, flags, segments)
-    if not any(s.vaddr <= entry < s.vaddr + s.memsz for s in segments):
+    # Kernels that start with paging off have a physical entry point.
+    if not any(s.vaddr <= entry < s.vaddr + s.memsz or s.gpa <= entry < s.gpa + s.memsz for s in segments):
         raise InputError(f"{name}: the entry point 0x{entry:x} is in no segment; the file is damaged, get it again")
     return elf
 
@@ -119,6 +124,14 @@ def _segments(name, data, order, table, size, count):
     if not found:
         raise InputError(f"{name}: the ELF file has no segment to load; name the kernel's vmlinux or vmlinuz file")
     return found
+
+
+def headers(data, order):
+    """Yields (type, file offset, size in the file) of the program headers of a checked file."""
+    table, size, count = struct.unpack_from(order + "Q", data, 32)[0], *struct.unpack_from(order + "HH", data, 54)
+    for i in range(count):
+        kind, _, offset, _, _, filesz = struct.unpack_from(order + "IIQQQQ", data, table + i * size)
+        yield kind, offset, filesz
 
 
 def build(order, flags, entry, vaddr, image, memsz):

@@ -7,10 +7,11 @@ A board says in features/machine-NAME/board.json, addresses as hexadecimal strin
   reserved          ranges [start, end, what] that the board itself fills before the kernel starts
   initrd.preferred  where the initial RAM disk goes if nothing is in the way
   initrd.headroom   RAM that must be free behind it; a kernel drops an initial RAM disk above the RAM it uses
-  dtb               gpa and max_size of the device tree
+  dtb               gpa and max_size of the device tree, if the board has one
   dts               its source, in the same folder
   cmdline           "bootargs": in the device tree; "part": the machine passes it
   cmdline_max       bytes that the command line may have
+  kernels           what kernels it starts, for messages
   kaslr_max_offset  RANDOMIZE_BASE_MAX_OFFSET of kernels for this board
 """
 
@@ -54,11 +55,14 @@ class Board:
         self.reserved = [Range(int(start, 16), int(end, 16), what) for start, end, what in values["reserved"]]
         self.initrd = int(values["initrd"]["preferred"], 16)
         self.initrd_headroom = int(values["initrd"]["headroom"], 16)
-        self.dtb, self.dtb_max = int(values["dtb"]["gpa"], 16), int(values["dtb"]["max_size"], 16)
-        self.dts = values["dts"]
+        self.machine, self.machine_name = values["elf_machine"], values["elf_machine_name"]
+        self.kernels = values.get("kernels", "a MIPS64 kernel")
+        tree = values.get("dtb", {"gpa": "0x0", "max_size": "0x0"})
+        self.dtb, self.dtb_max = int(tree["gpa"], 16), int(tree["max_size"], 16)
+        self.dts = values.get("dts")
         self.cmdline_in_tree = values["cmdline"] == "bootargs"
         self.cmdline_max = values["cmdline_max"]
-        self.kaslr_max_offset = int(values["kaslr_max_offset"], 16)
+        self.kaslr_max_offset = int(values.get("kaslr_max_offset", "0x0"), 16)
 
     def ram_ranges(self, size):
         """Ranges of `size` bytes of RAM."""
@@ -87,7 +91,7 @@ def kernel_ranges(board, name, segments, unpacked, cmdline):
     ranges = [Range(s.gpa, s.gpa + s.memsz, f"kernel {name}") for s in segments]
     if unpacked:
         ranges.append(unpacked)
-    if "nokaslr" not in cmdline.split():
+    if board.kaslr_max_offset and "nokaslr" not in cmdline.split():
         ranges.append(_kaslr_window(board, unpacked or Range(ranges[0].start, max(r.end for r in ranges), "")))
     return ranges
 
@@ -197,10 +201,12 @@ def _try(board, ram_mb, kernel, initrd):
         if not _inside(busy[-1], ram) or busy[-1].end + board.initrd_headroom > ram[-1].end:
             return None
     # In the first range: MIPS reaches it through kseg0.
-    dtb = _find(ram[:1], busy, board.dtb, board.dtb_max)
+    dtb = _find(ram[:1], busy, board.dtb, board.dtb_max) if board.dts else 0
     if dtb is None or not initrd:
         return Placement(dtb, None) if dtb is not None else None
     busy.append(Range(dtb, dtb + board.dtb_max, ""))
+    if not board.dts:  # an initial RAM disk of x86 is named by 32 bits
+        ram = ram[:1]
     at = initrd.at if initrd.at is not None else _find(ram, busy, board.initrd, initrd.size + board.initrd_headroom)
     return Placement(dtb, at) if at is not None else None
 

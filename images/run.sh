@@ -3,7 +3,7 @@
 # Run the image $1 of host $2 (pc or linux) with $3 MiB of guest RAM. Further
 # arguments go to the image as its command line. Ends with the status of the run.
 # GDB=PORT in the environment gives host pc a second serial port, which is that TCP
-# port of 127.0.0.1, for the debugger.
+# port of 127.0.0.1, for the debugger. NEEDS_SVM=y: the image virtualizes its guest with AMD SVM.
 set -u
 
 image=$1 host=$2 ram_mb=$3
@@ -15,6 +15,10 @@ shift 3
 accel=tcg
 if grep -qwE 'vmx|svm' /proc/cpuinfo && [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
 	accel=kvm
+fi
+# An image that uses AMD SVM itself needs a KVM that passes it on; QEMU's emulated CPU has it always.
+if [ "${NEEDS_SVM:-n}" = y ] && ! grep -qE '^(1|Y)' /sys/module/kvm_amd/parameters/nested 2>/dev/null; then
+	accel=tcg
 fi
 cpu=max
 [ $accel = kvm ] && cpu=host

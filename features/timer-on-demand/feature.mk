@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: BSD-2-Clause
-features-$(CONFIG_TIMER_ON_DEMAND) += timer-on-demand
+# Paravirtual time leaves counters of devices to it.
+features-$(or $(CONFIG_TIMER_ON_DEMAND),$(CONFIG_TIMER_PV)) += timer-on-demand
 objs-timer-on-demand := features/timer-on-demand/on_demand.o

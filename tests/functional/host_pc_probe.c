@@ -77,6 +77,26 @@ static void say_hello(const char *argument)
 	log_text("wall clock %llu\n%s", (unsigned long long)(plat_wallclock_ns() / (1000 * MS)), argument);
 }
 
+/* Time as a guest computes it, between two readings of ours: how many of 1000 are not. */
+static void compare_clocks(const char *argument)
+{
+	struct plat_time_scale scale;
+	unsigned wrong = 0;
+
+	if (!plat_time_scale(&scale)) {
+		log_text("no scale%s\n", argument);
+		return;
+	}
+	for (unsigned i = 0; i < 1000; i++) {
+		uint64_t before = plat_time_ns();
+		uint64_t ticks = __builtin_ia32_rdtsc() - scale.zero;
+		uint64_t now = (uint64_t)((unsigned __int128)ticks * scale.ns_per_tick >> 32);
+
+		wrong += now < before || now > plat_time_ns();
+	}
+	log_text("%u wrong%s\n", wrong, argument);
+}
+
 /* Counts and sums bytes until one that is a dot: shows that none is lost, however fast they come. */
 static void count_input(const char *argument)
 {
@@ -372,6 +392,7 @@ static const struct {
 	{ "count", count_input },
 	{ "sleep", wait_for_deadline },
 	{ "deadlines", check_deadlines },
+	{ "clocks", compare_clocks },
 	{ "alloc", allocate },
 	{ "kick", kick },
 	{ "attach", attach_features },

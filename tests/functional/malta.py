@@ -12,8 +12,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "images"))
-import elf  # noqa: E402  pylint: disable=wrong-import-position
+TREE = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TREE / "images"))
+# pylint: disable=wrong-import-position
+import elf  # noqa: E402
+import layout  # noqa: E402
 
 #: Hz of the CPU clock of QEMU's malta board; Count runs at half of it. It is 320 MHz by name, but QEMU counts in whole
 #: nanoseconds, and a tick of 6.25 takes 6.
@@ -50,7 +53,8 @@ def qemu_argv(payload, work, cpu="MIPS64R2-generic", qemu="qemu-system-mips64el"
     parts = {part["kind"]: part for part in summary["parts"]}
     if summary["machine"] != "virt":
         raise ValueError(f"{payload}: payload of machine {summary['machine']}, malta runs only that of virt")
-    kernel = elf.parse(parts["kernel"]["name"], (payload / "kernel").read_bytes(), False, "malta")
+    board = layout.Board("virt", TREE / "features/machine-virt/board.json")
+    kernel = elf.parse(parts["kernel"]["name"], (payload / "kernel").read_bytes(), False, board)
     segment = kernel.segments[0]
     (work / "kernel.raw").write_bytes(kernel.data[segment.offset : segment.offset + segment.filesz])
     tree = int(parts["dtb"]["gpa"], 16)

@@ -112,6 +112,7 @@ def test_boots_by_pvh(probe, name):
         assert abs(number(r"wall clock (\d+)", hello) - time.time()) < PATIENCE
         assert 180 <= number(r"(\d+) MiB free", hello) < 192
         assert machine.do("deadlines") == "past 1 replaced 1 taken back 1"
+        assert machine.do("clocks") == "0 wrong"
         assert machine.do("kick") == "kicked 8"
         assert machine.last("exit 0") == ("\n", 0)
 

@@ -394,7 +394,7 @@ def test_wrapper_is_unpacked(tmp_path, custom, order):
     part = composed(tmp_path, **custom)["kernel"]
     assert part["name"] == "vmlinux" and part["unpacked_from"]["name"] == "vmlinuz"
     assert part["unpacked_from"]["sha256"] == sha256((tmp_path / "vmlinuz").read_bytes())
-    made = elf.parse("vmlinux", (tmp_path / "payload/kernel").read_bytes(), order == ">", "virt")
+    made = elf.parse("vmlinux", (tmp_path / "payload/kernel").read_bytes(), order == ">", board("virt"))
     assert made.entry == 0xFFFFFFFF80100040
     assert (made.gpa_low, made.gpa_high) == (0x100000, 0x140000)
     segment = made.segments[0]
@@ -563,7 +563,7 @@ def test_debian_kernel_is_the_newest_and_unpacked(virt):
     assert re.fullmatch(r"linux-image-6\.1\.0-\d+-mips64r2el", name)
     assert parts["kernel"]["name"] == name.replace("linux-image", "vmlinux")
     assert re.fullmatch("[0-9a-f]{64}", parts["kernel"]["package_sha256"])
-    made = elf.parse("k", (virt / "payload/kernel").read_bytes(), False, "virt")
+    made = elf.parse("k", (virt / "payload/kernel").read_bytes(), False, board("virt"))
     assert made.gpa_low == 0x100000
     if parts["kernel"]["version"] == "6.1.176-1":
         assert made.entry == 0xFFFFFFFF80B73C08

@@ -14,6 +14,7 @@ uint64_t fake_now;
 uint64_t fake_deadline = UINT64_MAX;
 unsigned fake_deadlines;
 uint64_t fake_wallclock;
+struct plat_time_scale fake_time_scale;
 char fake_log[FAKE_TEXT_SIZE];
 size_t fake_log_size;
 char fake_console[FAKE_TEXT_SIZE];
@@ -93,6 +94,7 @@ void fake_reset(void)
 	fake_deadline = UINT64_MAX;
 	fake_deadlines = 0;
 	fake_wallclock = 0;
+	fake_time_scale = (struct plat_time_scale){ 0 };
 	fake_eof = false;
 	fake_command_line = "";
 	fake_pages_left = UINT64_MAX;
@@ -169,6 +171,11 @@ void *plat_pages_alloc(size_t bytes, size_t align)
 	return allocate(bytes, align);
 }
 
+void *plat_ram_alloc(size_t bytes, size_t align)
+{
+	return plat_pages_alloc(bytes, align);
+}
+
 /* Maps both views, below 2 GiB as the contract has it; false if the system does not want to. */
 static bool map_code(struct code *c)
 {
@@ -216,6 +223,21 @@ uint64_t plat_pages_free(void)
 uint64_t plat_time_ns(void)
 {
 	return fake_now;
+}
+
+bool plat_time_scale(struct plat_time_scale *out)
+{
+	if (fake_time_scale.ns_per_tick == 0)
+		return false;
+	*out = fake_time_scale;
+	return true;
+}
+
+uint64_t plat_counter(void)
+{
+	if (fake_time_scale.ns_per_tick == 0)
+		return 0;
+	return fake_time_scale.zero + (uint64_t)(((unsigned __int128)fake_now << 32) / fake_time_scale.ns_per_tick);
 }
 
 uint64_t plat_wallclock_ns(void)

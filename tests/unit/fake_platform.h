@@ -20,6 +20,8 @@ extern uint64_t fake_now;       /**< what plat_time_ns() returns; tests set it, 
 extern uint64_t fake_deadline;  /**< last plat_deadline_set(), UINT64_MAX when disarmed or fired */
 extern unsigned fake_deadlines; /**< calls of plat_deadline_set() */
 extern uint64_t fake_wallclock; /**< what plat_wallclock_ns() returns */
+/** What plat_time_scale() gives; all 0 (after fake_reset()): there is no such counter. */
+extern struct plat_time_scale fake_time_scale;
 
 extern char fake_log[FAKE_TEXT_SIZE]; /**< plat_log_write() so far, always ends in NUL; what does not fit is dropped */
 extern size_t fake_log_size;

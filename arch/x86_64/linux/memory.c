@@ -105,6 +105,12 @@ void *plat_pages_alloc(size_t bytes, size_t align)
 	return (void *)alloc_guarded(rounded, align);
 }
 
+/* The kernel gives zeroed pages anyway. */
+void *plat_ram_alloc(size_t bytes, size_t align)
+{
+	return plat_pages_alloc(bytes, align);
+}
+
 uint64_t plat_pages_free(void)
 {
 	uint64_t unused, total;

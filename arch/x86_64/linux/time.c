@@ -35,6 +35,18 @@ uint64_t plat_time_ns(void)
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
+/* The kernel adjusts the rate of its clock as it runs. */
+bool plat_time_scale(struct plat_time_scale *out)
+{
+	(void)out;
+	return false;
+}
+
+uint64_t plat_counter(void)
+{
+	return 0;
+}
+
 uint64_t plat_wallclock_ns(void)
 {
 	struct __kernel_timespec now = { 0 };

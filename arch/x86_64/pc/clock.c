@@ -105,9 +105,16 @@ static uint32_t read_timer(void)
 	return ~apic_timer_left();
 }
 
-/* TSC and reference at the same time, as nearly as a few attempts give. */
-static void read_both(const struct reference *ref, uint64_t *tsc, uint32_t *count)
+/* Both counters at one time. */
+struct instant {
+	uint64_t tsc;
+	uint32_t count;
+};
+
+/* As nearly at the same time as a few attempts give. */
+static struct instant read_both(const struct reference *ref)
 {
+	struct instant now = { 0 };
 	uint64_t best = UINT64_MAX;
 
 	for (unsigned i = 0; i < 8; i++) {
@@ -118,47 +125,67 @@ static void read_both(const struct reference *ref, uint64_t *tsc, uint32_t *coun
 		if (took >= best)
 			continue;
 		best = took;
-		*tsc = before + took / 2;
-		*count = c;
+		now = (struct instant){ .tsc = before + took / 2, .count = c };
 	}
+	return now;
+}
+
+/* Reads both when the reference has counted `want` since `from`. False if it stands still. */
+static bool wait_for(const struct reference *ref, const struct instant *from, uint32_t want, struct instant *out)
+{
+	for (unsigned n = 0; ((ref->read() - from->count) & ref->mask) < want; n++) {
+		if (n > 1000000)
+			return false;
+		cpu_relax();
+	}
+	*out = read_both(ref);
+	return true;
+}
+
+/* TSC ticks while the reference counts `scale`. */
+static uint64_t rate(const struct reference *ref, const struct instant *from, const struct instant *to, uint64_t scale)
+{
+	uint32_t elapsed = (to->count - from->count) & ref->mask;
+
+	return elapsed == 0 ? 0 : (to->tsc - from->tsc) * scale / elapsed;
 }
 
 /* TSC ticks while the reference counts `want`, scaled; 0 if it stands still. */
 static uint64_t ticks_per(const struct reference *ref, uint32_t want, uint64_t scale)
 {
-	uint64_t tsc0 = 0, tsc1 = 0;
-	uint32_t count0 = 0, count1 = 0, elapsed = 0;
+	struct instant from = read_both(ref), to;
 
-	read_both(ref, &tsc0, &count0);
-	for (unsigned n = 0; elapsed < want; n++) {
-		if (n > 1000000)
-			return 0;
-		cpu_relax();
-		elapsed = (ref->read() - count0) & ref->mask;
-	}
-	read_both(ref, &tsc1, &count1);
-	elapsed = (count1 - count0) & ref->mask;
-	return elapsed == 0 ? 0 : (tsc1 - tsc0) * scale / elapsed;
+	return wait_for(ref, &from, want, &to) ? rate(ref, &from, &to, scale) : 0;
 }
 
+#define WINDOWS_PER_S 250u
+#define WINDOWS_MAX   15u
+
 /*
- * Measures for 10 ms until two results agree within 0.1 %: a host that takes the
- * CPU away may let a short counter wrap unseen, which looks like a faster TSC.
+ * Measures until two windows of 4 ms agree within 0.1 %, and takes the rate over both: a host that takes the CPU away
+ * may let a short counter wrap unseen, which looks like a faster TSC. Otherwise the slowest is nearest to the truth.
  */
 static uint64_t measure(const struct reference *ref)
 {
-	uint64_t least = UINT64_MAX, last = 0;
+	uint32_t want = (uint32_t)(ref->hz / WINDOWS_PER_S);
+	struct instant a = read_both(ref), b, c;
+	uint64_t least, hz;
 
-	for (unsigned i = 0; i < 6; i++) {
-		uint64_t hz = ticks_per(ref, (uint32_t)(ref->hz / 100), ref->hz);
+	if (!wait_for(ref, &a, want, &b))
+		return 0;
+	least = rate(ref, &a, &b, ref->hz);
+	for (unsigned i = 0; i < WINDOWS_MAX; i++) {
+		uint64_t before = rate(ref, &a, &b, ref->hz);
 
-		if (hz == 0)
+		if (!wait_for(ref, &b, want, &c))
 			return 0;
+		hz = rate(ref, &b, &c, ref->hz);
+		if ((hz > before ? hz - before : before - hz) <= hz / 1000)
+			return rate(ref, &a, &c, ref->hz);
 		if (hz < least)
 			least = hz;
-		if ((hz > last ? hz - last : last - hz) <= hz / 1000)
-			return hz;
-		last = hz;
+		a = b;
+		b = c;
 	}
 	return least;
 }
@@ -270,6 +297,17 @@ struct clock_facts clock_facts(void)
 uint64_t plat_time_ns(void)
 {
 	return (uint64_t)((unsigned __int128)(rdtsc() - host_clock.start) * host_clock.ns_scale >> 32);
+}
+
+bool plat_time_scale(struct plat_time_scale *out)
+{
+	*out = (struct plat_time_scale){ .zero = host_clock.start, .ns_per_tick = host_clock.ns_scale };
+	return true;
+}
+
+uint64_t plat_counter(void)
+{
+	return rdtsc();
 }
 
 uint64_t plat_wallclock_ns(void)

@@ -40,6 +40,37 @@ void cpu_init(void)
 	wrmsr(MSR_GS_BASE, (uint64_t)&boot_cpu);
 }
 
+/* Intel SDM 3A, 2.5: with CR0.TS set, FPU and SSE instructions raise #NM. */
+void cpu_lend_fpu(void (*release)(void *borrower), void *borrower)
+{
+	struct pc_cpu *cpu = cpu_this();
+
+	cpu->fpu_borrower = borrower;
+	cpu->fpu_release = release;
+	write_cr0(read_cr0() | CR0_TS);
+}
+
+bool cpu_fpu_trap(void)
+{
+	struct pc_cpu *cpu = cpu_this();
+	void (*release)(void *borrower) = cpu->fpu_release;
+
+	if (release == NULL)
+		return false;
+	__asm__ volatile("clts");
+	cpu->fpu_release = NULL;
+	release(cpu->fpu_borrower);
+	return true;
+}
+
+void cpu_take_fpu(void)
+{
+	uint64_t flags = irq_save();
+
+	cpu_fpu_trap();
+	irq_restore(flags);
+}
+
 void cpu_console_input(void)
 {
 	if (console_attention != NULL)

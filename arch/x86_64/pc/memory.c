@@ -263,17 +263,20 @@ int memory_map_device(uint64_t pa)
 	return 0;
 }
 
-void *plat_pages_alloc(size_t bytes, size_t align)
+void *plat_ram_alloc(size_t bytes, size_t align)
 {
-	uint64_t pa;
-
 	if (bytes >= LARGE_PAGE && align < LARGE_PAGE)
 		align = LARGE_PAGE;
-	pa = ranges_take(&free_ranges, bytes, align, RANGES_HIGHEST);
-	if (pa == 0)
-		return NULL;
-	zero((void *)pa, (bytes + RANGE_PAGE - 1) & ~(size_t)(RANGE_PAGE - 1));
-	return (void *)pa;
+	return (void *)ranges_take(&free_ranges, bytes, align, RANGES_HIGHEST);
+}
+
+void *plat_pages_alloc(size_t bytes, size_t align)
+{
+	void *pages = plat_ram_alloc(bytes, align);
+
+	if (pages != NULL)
+		zero(pages, (bytes + RANGE_PAGE - 1) & ~(size_t)(RANGE_PAGE - 1));
+	return pages;
 }
 
 int plat_code_alloc(size_t bytes, struct plat_code *out)

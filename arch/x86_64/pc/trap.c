@@ -5,6 +5,7 @@
 #include "arch/x86_64/pc/apic.h"
 #include "arch/x86_64/pc/boot.h"
 #include "arch/x86_64/pc/clock.h"
+#include "arch/x86_64/pc/cpu.h"
 #include "arch/x86_64/pc/serial.h"
 #include "arch/x86_64/pc/x86.h"
 
@@ -126,6 +127,10 @@ void trap_set_com2(void (*handler)(void))
 void trap_dispatch(struct trap_frame *frame)
 {
 	switch (frame->vector) {
+	case VECTOR_NM:
+		if (!cpu_fpu_trap())
+			fault_report(frame);
+		return;
 	case VECTOR_TIMER: clock_interrupt(); break;
 	case VECTOR_PIC + SERIAL_ISA_IRQ:
 	case VECTOR_COM1: serial_interrupt(&serial_com1); break;

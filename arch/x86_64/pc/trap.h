@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Exception for FPU instructions with CR0.TS set. */
+#define VECTOR_NM 7u
+
 /* Interrupt vectors above the CPU's own. */
 #define VECTOR_PIC      0x20u /* 8259s: 16 vectors */
 #define VECTOR_TIMER    0x30u

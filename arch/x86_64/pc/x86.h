@@ -18,6 +18,7 @@
 
 #define EFER_NXE (1u << 11)
 
+#define CR0_TS         (1u << 3)
 #define CR0_WP         (1u << 16)
 #define CR4_OSFXSR     (1u << 9)
 #define CR4_OSXMMEXCPT (1u << 10)

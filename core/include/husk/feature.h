@@ -31,6 +31,11 @@ struct feature {
 	 * Returns 0 or a negative errno, which ends the run. NULL if there is nothing to do.
 	 */
 	int (*attach)(struct vm *vm);
+	/**
+	 * Puts the state that the feature keeps for the guest back to power-on. Called before each start of the guest, the
+	 * first included, when its timers are off and before the machine loads it. NULL if there is nothing to do.
+	 */
+	void (*reset)(struct vm *vm);
 };
 
 /**
@@ -51,5 +56,8 @@ const void *feature_provider(enum feature_level level);
 
 /** Attaches every feature to vm. Returns 0 or the first negative errno, after logging which feature failed. */
 int feature_attach_all(struct vm *vm);
+
+/** Resets what features keep for the guest of vm. */
+void feature_reset_all(struct vm *vm);
 
 #endif

@@ -37,7 +37,7 @@ struct memory {
 };
 
 /**
- * Adds zeroed RAM. Returns 0, -EINVAL (empty, not page aligned, or reaches the last page of the address space),
+ * Adds RAM, which may hold anything. Returns 0, -EINVAL (empty, not page aligned, or reaches the last page of the address space),
  * -EEXIST (overlap), -ENOSPC, or -ENOMEM after logging one line.
  */
 int memory_add_ram(struct memory *m, uint64_t gpa, uint64_t size);

@@ -57,6 +57,13 @@ struct payload_elf_want {
 int payload_load_elf(struct vm *vm, const struct payload_part *part, const struct payload_elf_want *want,
 		     struct payload_entry *out);
 
+/**
+ * Finds a note in an ELF file, such as that with a kernel's entry for a boot protocol. Returns 0, with *value inside
+ * the payload, or -ENOEXEC after logging one line if there is none.
+ */
+int payload_elf_note(const struct payload_part *part, const char *owner, uint32_t type, const uint8_t **value,
+		     uint32_t *size);
+
 /** Copies a whole part to its gpa. Returns 0 or -ENOMEM after logging one line. */
 int payload_place(struct vm *vm, const struct payload_part *part);
 

@@ -42,6 +42,12 @@ extern const char plat_name[];
  */
 void *plat_pages_alloc(size_t bytes, size_t align);
 
+/**
+ * Memory for the RAM of a guest: as from plat_pages_alloc(), but it may hold anything, as the RAM of a computer that is
+ * switched on. Clearing it takes a large part of a start, and guests do not count on it.
+ */
+void *plat_ram_alloc(size_t bytes, size_t align);
+
 /** Bytes that plat_pages_alloc() can still give in total, for messages. */
 uint64_t plat_pages_free(void);
 
@@ -77,6 +83,22 @@ int plat_code_alloc(size_t bytes, struct plat_code *out);
 
 /** Monotonic host time in nanoseconds since some fixed point; never goes back. Cheap: no trap where avoidable. */
 uint64_t plat_time_ns(void);
+
+/** How the CPU's own counter tells plat_time_ns(), for guests that read it themselves. */
+struct plat_time_scale {
+	uint64_t zero;        /**< count at which plat_time_ns() is 0 */
+	uint64_t ns_per_tick; /**< nanoseconds per count, 32.32 bits fixed point */
+};
+
+/**
+ * Says how to compute the time from the counter that code on this CPU reads without a trap (x86: TSC):
+ * plat_time_ns() == (counter - zero) * ns_per_tick >> 32, exactly and on all CPUs, for the whole run. Returns false, and
+ * does not set *out, if the host has no such counter or computes its time from another one.
+ */
+bool plat_time_scale(struct plat_time_scale *out);
+
+/** That counter now; 0 on a host that has none. */
+uint64_t plat_counter(void);
 
 /** Wall-clock time in nanoseconds since 1970-01-01 UTC, or 0 if the host cannot tell. */
 uint64_t plat_wallclock_ns(void);

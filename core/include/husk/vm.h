@@ -36,10 +36,12 @@ struct vm {
 	const struct timer_model *timer;
 	struct memory memory;
 	struct bus mmio;
+	struct bus ports; /**< I/O ports, of machines that have them */
 	struct console console;
 	struct vcpu *vcpus[VM_MAX_VCPUS];
 	unsigned nr_vcpus;
 	void *board;         /**< the machine's own state */
+	void *hypercalls;    /**< state of the features that answer hypercalls (hypercall.h), or NULL */
 	uint32_t request;    /**< enum vm_request */
 	uint64_t resets;     /**< times the guest was started again */
 	uint64_t started_ns; /**< plat_time_ns() of the last start */
@@ -47,6 +49,8 @@ struct vm {
 	enum engine_exit (*run)(struct vcpu *v);
 	void *run_ctx; /**< the debugger's own state, for run() */
 	bool stopped;  /**< a debugger holds the guest, which is why nothing happens; timers wait, too */
+	/** A vCPU is about to go idle, or has been: for a feature that accounts for it. NULL: nobody does. */
+	void (*idle)(struct vcpu *v, bool begin);
 	/**
 	 * All vCPUs wait and nothing can wake them. Set by a tool that wants to judge it; it calls
 	 * vm_request(), or leaves the guest halted for its user to look around: called again whenever a timer or

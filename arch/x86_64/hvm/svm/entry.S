@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * bool svm_enter(uint64_t gpr[16], vmcb, host_vmcb, const uint32_t *attention): runs the guest once (APM 2, 15.5).
+ * Returns false without running it if *attention is not 0.
+ *
+ * Between CLGI and STGI the host takes no interrupt of any kind (15.17). The look at the attention word is in there,
+ * so that what comes after it ends the guest at once: with V_INTR_MASKING it is the host's interrupt flag that counts
+ * while the guest runs, which is why STI follows CLGI. What ended the guest is taken after STGI.
+ * VMRUN switches RAX, RSP and most system registers; VMLOAD and VMSAVE those that system calls and segments need.
+ */
+	.section .text.svm_enter, "ax"
+	.globl svm_enter
+	.type svm_enter, @function
+svm_enter:
+	push %rbx
+	push %rbp
+	push %r12
+	push %r13
+	push %r14
+	push %r15
+	clgi
+	sti
+	cmpl $0, (%rcx)
+	jne 1f
+	push %rdx
+	push %rsi
+	push %rdi
+	mov %rsi, %rax
+	mov 1*8(%rdi), %rcx
+	mov 2*8(%rdi), %rdx
+	mov 3*8(%rdi), %rbx
+	mov 5*8(%rdi), %rbp
+	mov 6*8(%rdi), %rsi
+	mov 8*8(%rdi), %r8
+	mov 9*8(%rdi), %r9
+	mov 10*8(%rdi), %r10
+	mov 11*8(%rdi), %r11
+	mov 12*8(%rdi), %r12
+	mov 13*8(%rdi), %r13
+	mov 14*8(%rdi), %r14
+	mov 15*8(%rdi), %r15
+	mov 7*8(%rdi), %rdi
+	vmload %rax
+	vmrun %rax
+	vmsave %rax
+	/* RAX and RSP are the host's again. */
+	push %rdi
+	mov 8(%rsp), %rdi
+	mov %rcx, 1*8(%rdi)
+	mov %rdx, 2*8(%rdi)
+	mov %rbx, 3*8(%rdi)
+	mov %rbp, 5*8(%rdi)
+	mov %rsi, 6*8(%rdi)
+	mov %r8, 8*8(%rdi)
+	mov %r9, 9*8(%rdi)
+	mov %r10, 10*8(%rdi)
+	mov %r11, 11*8(%rdi)
+	mov %r12, 12*8(%rdi)
+	mov %r13, 13*8(%rdi)
+	mov %r14, 14*8(%rdi)
+	mov %r15, 15*8(%rdi)
+	pop %rcx
+	mov %rcx, 7*8(%rdi)
+	add $16, %rsp
+	pop %rax
+	vmload %rax /* the host's */
+	stgi
+	mov $1, %eax
+2:	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbp
+	pop %rbx
+	ret
+1:	stgi
+	xor %eax, %eax
+	jmp 2b
+	.size svm_enter, . - svm_enter
+
+	.section .note.GNU-stack, "", @progbits

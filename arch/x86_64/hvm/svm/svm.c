@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* AMD SVM behind hvm.h. Section numbers are of the AMD64 Architecture Programmer's Manual, volume 2. */
+#include <errno.h>
+#include <string.h>
+
+#include <husk/feature.h>
+#include <husk/log.h>
+#include <husk/option.h>
+#include <husk/platform.h>
+
+#include "arch/x86_64/hvm/hvm.h"
+#include "arch/x86_64/hvm/svm/npt.h"
+#include "arch/x86_64/hvm/svm/vmcb.h"
+#include "arch/x86_64/pc/x86.h"
+
+/* CPUID (APM 3, E.4) */
+#define CPUID_EXTENDED_ECX_SVM  (1u << 2)
+#define CPUID_EXTENDED_EDX_1GIB (1u << 26)
+#define CPUID_SVM               0x8000000au
+#define SVM_HAS_NPT             (1u << 0)
+#define SVM_HAS_NEXT_RIP        (1u << 3)
+#define SVM_HAS_CLEAN           (1u << 5)
+#define SVM_HAS_FLUSH_ASID      (1u << 6)
+#define SVM_HAS_DECODE          (1u << 7)
+
+#define MSR_VM_CR       0xc0010114u
+#define VM_CR_SVMDIS    (1u << 4)
+#define MSR_VM_HSAVE_PA 0xc0010117u
+
+#define MSR_TSC            0x10u
+#define MSR_SYSENTER_CS    0x174u
+#define MSR_SYSENTER_ESP   0x175u
+#define MSR_SYSENTER_EIP   0x176u
+#define MSR_PAT            0x277u
+#define MSR_STAR           0xc0000081u
+#define MSR_LSTAR          0xc0000082u
+#define MSR_CSTAR          0xc0000083u
+#define MSR_SFMASK         0xc0000084u
+#define MSR_FS_BASE        0xc0000100u
+#define MSR_KERNEL_GS_BASE 0xc0000102u
+#define MSR_TSC_AUX        0xc0000103u
+
+#define PAT_RESET 0x0007040600070406ull /* 7.8.2 */
+
+#define PAGE       4096u
+#define IOPM_SIZE  (3u * PAGE) /* 15.10.1 */
+#define MSRPM_SIZE (2u * PAGE) /* 15.11 */
+
+/** What belongs to a vCPU. All in pages of their own, because the hardware wants physical addresses. */
+struct svm {
+	struct vmcb vmcb;
+	struct vmcb host; /**< for VMSAVE and VMLOAD of the host's own segments */
+	uint8_t iopm[IOPM_SIZE];
+	uint8_t msrpm[MSRPM_SIZE];
+	uint32_t features; /**< SVM_HAS_* that are used */
+};
+
+bool svm_enter(uint64_t *gpr, struct vmcb *vmcb, struct vmcb *host, const uint32_t *attention);
+
+static struct svm *svm(struct x86_cpu *c)
+{
+	return c->state;
+}
+
+/* Given before the VM is made, constant from then on. */
+static bool plain;
+
+static int set_plain(const char *value)
+{
+	plain = strcmp(value, "plain") == 0;
+	return plain || strcmp(value, "full") == 0 ? 0 : -EINVAL;
+}
+
+HUSK_OPTION(svm) = { "svm=", "MODE", "plain: use no optional part of SVM, full: all there is (the default)",
+		     set_plain };
+
+/* --- switching it on */
+
+static int missing(const char *what)
+{
+	log_error("this computer's CPU has no %s: the engine hvm needs AMD SVM with nested paging (in QEMU: "
+		  "-cpu EPYC,+svm,+npt)",
+		  what);
+	return -ENODEV;
+}
+
+static int svm_start(void)
+{
+	void *save_area;
+
+	if (cpuid(0x80000000u, 0).eax < CPUID_SVM || (cpuid(0x80000001u, 0).ecx & CPUID_EXTENDED_ECX_SVM) == 0)
+		return missing("SVM");
+	/* 15.4: firmware can switch it off for good. */
+	if ((rdmsr(MSR_VM_CR) & VM_CR_SVMDIS) != 0)
+		return missing("SVM (its firmware has switched it off)");
+	if ((cpuid(CPUID_SVM, 0).edx & SVM_HAS_NPT) == 0)
+		return missing("nested paging");
+	save_area = plat_pages_alloc(PAGE, PAGE);
+	if (save_area == NULL)
+		return -ENOMEM;
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | X86_EFER_SVME);
+	wrmsr(MSR_VM_HSAVE_PA, (uint64_t)(uintptr_t)save_area);
+	return 0;
+}
+
+/* --- a vCPU */
+
+/* 15.11: two bits an MSR, read and write; vectors of 2 KiB for the ranges from 0, 0xc0000000 and 0xc0010000 on. */
+static void let_msr_through(struct svm *s, uint32_t msr, bool write)
+{
+	uint32_t at = (msr >= 0xc0000000u ? 0x800u * 4 : 0) + (msr & 0x1fffu);
+
+	s->msrpm[at / 4] &= (uint8_t) ~((write ? 3u : 1u) << at % 4 * 2);
+}
+
+static void fill_msr_map(struct svm *s)
+{
+	static const uint32_t through[] = { MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,   MSR_PAT,
+					    MSR_STAR,        MSR_LSTAR,        MSR_CSTAR,          MSR_SFMASK,
+					    MSR_FS_BASE,     MSR_GS_BASE,      MSR_KERNEL_GS_BASE, MSR_TSC_AUX };
+
+	memset(s->msrpm, 0xff, sizeof(s->msrpm));
+	for (unsigned i = 0; i < sizeof(through) / sizeof(through[0]); i++)
+		let_msr_through(s, through[i], true);
+	let_msr_through(s, MSR_TSC, false);
+}
+
+/* Ports that only waste time, which kernels write to between others: the POST display, and its substitute. */
+static void fill_port_map(struct svm *s)
+{
+	memset(s->iopm, 0xff, sizeof(s->iopm));
+	s->iopm[0x80 / 8] &= (uint8_t) ~(1u << 0x80 % 8);
+	s->iopm[0xed / 8] &= (uint8_t) ~(1u << 0xed % 8);
+}
+
+static int svm_create(struct x86_cpu *c)
+{
+	struct svm *s = plat_pages_alloc(sizeof(*s), PAGE);
+
+	if (s == NULL)
+		return -ENOMEM;
+	c->state = s;
+	s->features = plain ? 0 : cpuid(CPUID_SVM, 0).edx;
+	fill_msr_map(s);
+	fill_port_map(s);
+	__asm__ volatile("vmsave" : : "a"(&s->host) : "memory");
+	return 0;
+}
+
+static int svm_map_memory(struct x86_cpu *c)
+{
+	struct svm *s = svm(c);
+	bool huge = (cpuid(0x80000001u, 0).edx & CPUID_EXTENDED_EDX_1GIB) != 0;
+
+	return npt_build(&c->vcpu.vm->memory, huge, &s->vmcb.nested_cr3);
+}
+
+static void set_control_area(struct x86_cpu *c)
+{
+	struct svm *s = svm(c);
+	struct vmcb *b = &s->vmcb;
+
+	/* #DB and #AC too: delivering either can raise it again, without end and with nothing that ends the guest. */
+	b->intercept_exceptions = 1u << X86_DB | 1u << X86_AC | 1u << X86_MC;
+	b->intercept3 = SVM_INTERCEPT_INTR | SVM_INTERCEPT_NMI | SVM_INTERCEPT_INIT | SVM_INTERCEPT_VINTR |
+			SVM_INTERCEPT_RDPMC | SVM_INTERCEPT_CPUID | SVM_INTERCEPT_RSM | SVM_INTERCEPT_INVD |
+			SVM_INTERCEPT_HLT | SVM_INTERCEPT_INVLPGA | SVM_INTERCEPT_IO | SVM_INTERCEPT_MSR |
+			SVM_INTERCEPT_FREEZE | SVM_INTERCEPT_SHUTDOWN;
+	b->intercept4 = SVM_INTERCEPT4_VMRUN | SVM_INTERCEPT4_VMMCALL | SVM_INTERCEPT4_VMLOAD | SVM_INTERCEPT4_VMSAVE |
+			SVM_INTERCEPT4_STGI | SVM_INTERCEPT4_CLGI | SVM_INTERCEPT4_SKINIT | SVM_INTERCEPT4_WBINVD |
+			SVM_INTERCEPT4_MONITOR | SVM_INTERCEPT4_MWAIT | SVM_INTERCEPT4_MWAIT_IF;
+	b->iopm = (uint64_t)(uintptr_t)s->iopm;
+	b->msrpm = (uint64_t)(uintptr_t)s->msrpm;
+	/* ASID 0 is the host's. A vCPU has its own, on whatever CPU it runs. */
+	b->asid = c->vcpu.id + 1;
+	b->nested_control = 1;
+}
+
+static void svm_reset(struct x86_cpu *c)
+{
+	struct vmcb *b = &svm(c)->vmcb;
+	uint64_t root = b->nested_cr3;
+
+	memset(b, 0, sizeof(*b));
+	b->nested_cr3 = root;
+	set_control_area(c);
+	b->v_intr = SVM_V_INTR_MASKING;
+	b->efer = X86_EFER_SVME;
+	b->pat = PAT_RESET;
+	b->dr6 = 0xffff0ff0;
+	b->dr7 = 0x400;
+	b->tlb_control = (svm(c)->features & SVM_HAS_FLUSH_ASID) != 0 ? SVM_TLB_FLUSH_ASID : SVM_TLB_FLUSH_ALL;
+}
+
+static void changed(struct x86_cpu *c, uint32_t what)
+{
+	svm(c)->vmcb.clean &= ~what;
+}
+
+/* --- running */
+
+static uint32_t event_word(const struct x86_event *e)
+{
+	if (!e->valid)
+		return 0;
+	return SVM_EVENT_VALID | (e->has_error ? SVM_EVENT_ERROR : 0) | (uint32_t)e->type << SVM_EVENT_TYPE_SHIFT |
+	       e->vector;
+}
+
+static struct x86_event event_of(uint32_t word, uint32_t error)
+{
+	return (struct x86_event){ .valid = (word & SVM_EVENT_VALID) != 0,
+				   .has_error = (word & SVM_EVENT_ERROR) != 0,
+				   .type = word >> SVM_EVENT_TYPE_SHIFT & 7,
+				   .vector = (uint8_t)word,
+				   .error = error };
+}
+
+/* 15.21.4: a virtual interrupt that is not taken but intercepted tells when the guest could take one. */
+static uint32_t window_word(const struct x86_cpu *c)
+{
+	if (c->window < 0)
+		return SVM_V_INTR_MASKING;
+	return SVM_V_INTR_MASKING | SVM_V_IRQ | (c->window_any ? SVM_V_IGN_TPR : 0) |
+	       (uint32_t)c->window >> 4 << SVM_V_PRIO_SHIFT;
+}
+
+static void before(struct x86_cpu *c, struct vmcb *b)
+{
+	uint32_t v_intr = (b->v_intr & SVM_V_TPR_MASK) | window_word(c);
+	uint32_t intercepts = (b->intercept3 & ~SVM_INTERCEPT_IRET) | (c->watch_iret ? SVM_INTERCEPT_IRET : 0);
+
+	b->rip = c->rip;
+	b->rflags = c->rflags;
+	b->rax = c->gpr[X86_RAX];
+	b->rsp = c->gpr[X86_RSP];
+	b->interrupt_shadow = c->shadow;
+	b->event = event_word(&c->inject);
+	b->event_error = c->inject.error;
+	if (b->intercept3 != intercepts) {
+		b->intercept3 = intercepts;
+		changed(c, SVM_CLEAN_INTERCEPTS);
+	}
+	if (b->v_intr != v_intr) {
+		b->v_intr = v_intr;
+		changed(c, SVM_CLEAN_TPR);
+	}
+}
+
+static void after(struct x86_cpu *c, struct vmcb *b)
+{
+	c->rip = b->rip;
+	c->rflags = b->rflags;
+	c->gpr[X86_RAX] = b->rax;
+	c->gpr[X86_RSP] = b->rsp;
+	c->shadow = (b->interrupt_shadow & 1) != 0;
+	c->inject = event_of(b->exit_event, b->exit_event_error);
+	if (b->cpl == 3)
+		c->seen_user = true;
+	b->tlb_control = SVM_TLB_KEEP;
+	b->clean = (svm(c)->features & SVM_HAS_CLEAN) != 0 ? SVM_CLEAN_ALL : 0;
+}
+
+static void decode_port(const struct vmcb *b, struct hvm_exit *x)
+{
+	uint32_t info = (uint32_t)b->exit_info1;
+
+	x->cause = HVM_PORT;
+	x->port = (uint16_t)(info >> SVM_IO_PORT_SHIFT);
+	x->size = info >> SVM_IO_SIZE_SHIFT & 7;
+	x->in = (info & SVM_IO_IN) != 0;
+	x->string = (info & SVM_IO_STRING) != 0;
+	x->repeat = (info & SVM_IO_REPEAT) != 0;
+	x->length = (uint8_t)(b->exit_info2 - b->rip); /* 15.10.2: the next rip, on every CPU */
+}
+
+static void decode_memory(const struct x86_cpu *c, const struct vmcb *b, struct hvm_exit *x)
+{
+	x->cause = HVM_MEMORY;
+	x->gpa = b->exit_info2;
+	x->write = (b->exit_info1 & SVM_NPF_WRITE) != 0;
+	x->fetch = (b->exit_info1 & SVM_NPF_FETCH) != 0;
+	if ((((const struct svm *)c->state)->features & SVM_HAS_DECODE) != 0) {
+		x->nr_bytes = b->nr_bytes & 15;
+		memcpy(x->bytes, b->bytes, sizeof(x->bytes));
+	}
+}
+
+static const struct {
+	uint32_t code;
+	uint8_t cause;
+	const char *name;
+} codes[] = {
+	{ SVM_EXIT_INTR, HVM_INTERRUPT, "INTR" },
+	{ SVM_EXIT_NMI, HVM_INTERRUPT, "NMI" },
+	{ SVM_EXIT_INIT, HVM_INTERRUPT, "INIT" },
+	{ SVM_EXIT_VINTR, HVM_WINDOW, "VINTR" },
+	{ SVM_EXIT_CPUID, HVM_CPUID, "CPUID" },
+	{ SVM_EXIT_HLT, HVM_HALT, "HLT" },
+	{ SVM_EXIT_VMMCALL, HVM_CALL, "VMMCALL" },
+	{ SVM_EXIT_SHUTDOWN, HVM_SHUTDOWN, "SHUTDOWN" },
+	{ SVM_EXIT_INVD, HVM_CACHE, "INVD" },
+	{ SVM_EXIT_WBINVD, HVM_CACHE, "WBINVD" },
+	{ SVM_EXIT_RDPMC, HVM_COUNTERS, "RDPMC" },
+	{ SVM_EXIT_IRET, HVM_IRET, "IRET" },
+	{ SVM_EXIT_RSM, HVM_FORBIDDEN, "RSM" },
+	{ SVM_EXIT_INVLPGA, HVM_FORBIDDEN, "INVLPGA" },
+	{ SVM_EXIT_FREEZE, HVM_INTERRUPT, "FERR_FREEZE" },
+	{ SVM_EXIT_VMRUN, HVM_FORBIDDEN, "VMRUN" },
+	{ SVM_EXIT_VMLOAD, HVM_FORBIDDEN, "VMLOAD" },
+	{ SVM_EXIT_VMSAVE, HVM_FORBIDDEN, "VMSAVE" },
+	{ SVM_EXIT_STGI, HVM_FORBIDDEN, "STGI" },
+	{ SVM_EXIT_CLGI, HVM_FORBIDDEN, "CLGI" },
+	{ SVM_EXIT_SKINIT, HVM_FORBIDDEN, "SKINIT" },
+	{ SVM_EXIT_MONITOR, HVM_FORBIDDEN, "MONITOR" },
+	{ SVM_EXIT_MWAIT, HVM_FORBIDDEN, "MWAIT" },
+	{ SVM_EXIT_MWAIT_IF, HVM_FORBIDDEN, "MWAIT" },
+	{ SVM_EXIT_MSR, HVM_MSR_READ, "MSR" },
+	{ SVM_EXIT_IOIO, HVM_PORT, "IOIO" },
+	{ SVM_EXIT_NPF, HVM_MEMORY, "NPF" },
+};
+
+static enum hvm_cause cause_of(uint64_t code)
+{
+	for (unsigned i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		if (codes[i].code == code)
+			return codes[i].cause;
+	}
+	return HVM_UNKNOWN;
+}
+
+static const char *svm_exit_name(uint64_t code)
+{
+	for (unsigned i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		if (codes[i].code == code)
+			return codes[i].name;
+	}
+	if (code == SVM_EXIT_INVALID)
+		return "INVALID";
+	return code - SVM_EXIT_EXCEPTION < 32 ? "exception" : "?";
+}
+
+static void decode(const struct x86_cpu *c, const struct vmcb *b, struct hvm_exit *x)
+{
+	x->code = b->exit_code;
+	x->info1 = b->exit_info1;
+	x->info2 = b->exit_info2;
+	x->length = 0;
+	switch (b->exit_code) {
+	case SVM_EXIT_IOIO: decode_port(b, x); return;
+	case SVM_EXIT_NPF: decode_memory(c, b, x); return;
+	case SVM_EXIT_MSR: x->cause = b->exit_info1 == 0 ? HVM_MSR_READ : HVM_MSR_WRITE; break;
+	case SVM_EXIT_INVALID: x->cause = HVM_INVALID; return;
+	default: x->cause = cause_of(b->exit_code); break;
+	}
+	if (b->exit_code - SVM_EXIT_EXCEPTION < 32) {
+		x->cause = HVM_EXCEPTION;
+		x->vector = (uint8_t)(b->exit_code - SVM_EXIT_EXCEPTION);
+		x->error = (uint32_t)b->exit_info1;
+	} else if ((((const struct svm *)c->state)->features & SVM_HAS_NEXT_RIP) != 0) {
+		x->length = (uint8_t)(b->next_rip - b->rip); /* 15.7.1; not for faults */
+	}
+}
+
+static void svm_enter_guest(struct x86_cpu *c, struct hvm_exit *exit)
+{
+	struct svm *s = svm(c);
+
+	before(c, &s->vmcb);
+	hvm_fpu_load(c);
+	if (!svm_enter(c->gpr, &s->vmcb, &s->host, &c->vcpu.attention)) {
+		exit->cause = HVM_ATTENTION;
+		return;
+	}
+	after(c, &s->vmcb);
+	decode(c, &s->vmcb, exit);
+}
+
+/* --- registers */
+
+static uint64_t svm_get(struct x86_cpu *c, enum x86_control which)
+{
+	const struct vmcb *b = &svm(c)->vmcb;
+
+	switch (which) {
+	case X86_CR0: return b->cr0;
+	case X86_CR2: return b->cr2;
+	case X86_CR3: return b->cr3;
+	case X86_CR4: return b->cr4;
+	case X86_CR8: return b->v_intr & 0xf;
+	case X86_EFER: return b->efer & ~(uint64_t)X86_EFER_SVME;
+	case X86_DR6: return b->dr6;
+	case X86_DR7: return b->dr7;
+	default: return 0;
+	}
+}
+
+static void svm_set(struct x86_cpu *c, enum x86_control which, uint64_t value)
+{
+	struct vmcb *b = &svm(c)->vmcb;
+
+	switch (which) {
+	case X86_CR0: b->cr0 = value; break;
+	case X86_CR2: b->cr2 = value; break;
+	case X86_CR3: b->cr3 = value; break;
+	case X86_CR4: b->cr4 = value; break;
+	case X86_CR8: b->v_intr = (b->v_intr & ~SVM_V_TPR_MASK) | (value & 0xf); break;
+	case X86_EFER: b->efer = value | X86_EFER_SVME; break;
+	case X86_DR6: b->dr6 = value; break;
+	case X86_DR7: b->dr7 = value; break;
+	default: break;
+	}
+	changed(c, SVM_CLEAN_CRX | SVM_CLEAN_DRX | SVM_CLEAN_CR2 | SVM_CLEAN_TPR);
+}
+
+/* Places of our segment numbers in the VMCB. */
+static const uint8_t segment_places[X86_SEGMENTS] = {
+	[X86_ES] = 0, [X86_CS] = 1,   [X86_SS] = 2,   [X86_DS] = 3,   [X86_FS] = 4,
+	[X86_GS] = 5, [X86_GDTR] = 6, [X86_LDTR] = 7, [X86_IDTR] = 8, [X86_TR] = 9
+};
+
+static void svm_get_segment(struct x86_cpu *c, enum x86_segment_number n, struct x86_segment *out)
+{
+	const struct vmcb_segment *s = &svm(c)->vmcb.segments[segment_places[n]];
+
+	*out = (struct x86_segment){
+		.selector = s->selector, .attributes = s->attributes, .limit = s->limit, .base = s->base
+	};
+}
+
+static void svm_set_segment(struct x86_cpu *c, enum x86_segment_number n, const struct x86_segment *s)
+{
+	struct vmcb *b = &svm(c)->vmcb;
+
+	b->segments[segment_places[n]] = (struct vmcb_segment){
+		.selector = s->selector, .attributes = s->attributes, .limit = s->limit, .base = s->base
+	};
+	if (n == X86_SS)
+		b->cpl = X86_SEG_DPL(s->attributes);
+	changed(c, SVM_CLEAN_SEG | SVM_CLEAN_DT);
+}
+
+/* MSRs of the state save area. NULL: not one of them. */
+static uint64_t *saved_msr(struct vmcb *b, uint32_t msr)
+{
+	switch (msr) {
+	case MSR_STAR: return &b->star;
+	case MSR_LSTAR: return &b->lstar;
+	case MSR_CSTAR: return &b->cstar;
+	case MSR_SFMASK: return &b->sfmask;
+	case MSR_KERNEL_GS_BASE: return &b->kernel_gs_base;
+	case MSR_SYSENTER_CS: return &b->sysenter_cs;
+	case MSR_SYSENTER_ESP: return &b->sysenter_esp;
+	case MSR_SYSENTER_EIP: return &b->sysenter_eip;
+	case MSR_FS_BASE: return &b->segments[segment_places[X86_FS]].base;
+	case MSR_GS_BASE: return &b->segments[segment_places[X86_GS]].base;
+	case MSR_PAT: return &b->pat;
+	default: return NULL;
+	}
+}
+
+static bool svm_get_msr(struct x86_cpu *c, uint32_t msr, uint64_t *value)
+{
+	const uint64_t *saved = saved_msr(&svm(c)->vmcb, msr);
+
+	if (saved != NULL)
+		*value = *saved;
+	return saved != NULL;
+}
+
+static bool svm_set_msr(struct x86_cpu *c, uint32_t msr, uint64_t value)
+{
+	uint64_t *saved = saved_msr(&svm(c)->vmcb, msr);
+
+	if (saved != NULL)
+		*saved = value;
+	changed(c, SVM_CLEAN_SEG | SVM_CLEAN_NP);
+	return saved != NULL;
+}
+
+static const struct hvm_ops svm_ops = {
+	.name = "SVM",
+	.start = svm_start,
+	.create = svm_create,
+	.reset = svm_reset,
+	.map_memory = svm_map_memory,
+	.enter = svm_enter_guest,
+	.get = svm_get,
+	.set = svm_set,
+	.get_segment = svm_get_segment,
+	.set_segment = svm_set_segment,
+	.get_msr = svm_get_msr,
+	.set_msr = svm_set_msr,
+	.exit_name = svm_exit_name,
+};
+
+HVM_OPS(svm) = &svm_ops;
+
+HUSK_FEATURE(hvm_svm) = {
+	.name = "hvm-svm",
+	.purpose = "AMD SVM with nested paging, for the engine hvm",
+	.level = FEATURE_CPU,
+};
