@@ -175,6 +175,8 @@ static void handle_attention(struct vcpu *v)
 		timer_run_due(v);
 	if (pending & ATTN_CONSOLE)
 		console_poll(&v->vm->console);
+	if (pending & ATTN_IO)
+		io_poll(v->vm);
 }
 
 /** Runs one vCPU until the VM has a request. */
@@ -237,7 +239,7 @@ enum husk_exit vm_run(struct vm *vm)
 	if (start(vm) != 0)
 		return HUSK_EXIT_PAYLOAD;
 	/* Input may have come and timers may have been armed before this CPU was bound to hear of them. */
-	plat_kick(&boot->attention, ATTN_CONSOLE | ATTN_TIMER);
+	plat_kick(&boot->attention, ATTN_CONSOLE | ATTN_TIMER | ATTN_IO);
 	do {
 		run_vcpu(boot);
 		console_flush(&vm->console);

@@ -21,6 +21,7 @@ enum attention {
 	ATTN_IRQ = 1u << 2,     /**< a guest interrupt line or mask changed */
 	ATTN_REQUEST = 1u << 3, /**< the VM was asked to stop, reset or report */
 	ATTN_DEBUG = 1u << 4,   /**< the debugger has something to say, or the guest reached what it waits for */
+	ATTN_IO = 1u << 5,      /**< a disk or network has something for its front end (io.h) */
 };
 
 /** Exit status of the whole run; on host `linux` the process's, on `pc` see plat_exit(). */

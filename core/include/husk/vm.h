@@ -9,6 +9,7 @@
 #include <husk/bus.h>
 #include <husk/console.h>
 #include <husk/engine.h>
+#include <husk/io.h>
 #include <husk/machine.h>
 #include <husk/memory.h>
 #include <husk/params.h>
@@ -39,10 +40,11 @@ struct vm {
 	struct console console;
 	struct vcpu *vcpus[VM_MAX_VCPUS];
 	unsigned nr_vcpus;
-	void *board;         /**< the machine's own state */
-	uint32_t request;    /**< enum vm_request */
-	uint64_t resets;     /**< times the guest was started again */
-	uint64_t started_ns; /**< plat_time_ns() of the last start */
+	struct io_client *io_clients; /**< polled for ATTN_IO, see io_attach() */
+	void *board;                  /**< the machine's own state */
+	uint32_t request;             /**< enum vm_request */
+	uint64_t resets;              /**< times the guest was started again */
+	uint64_t started_ns;          /**< plat_time_ns() of the last start */
 	/** Runs a vCPU for the run loop: engine->run, unless a debugger in the image stands in between. */
 	enum engine_exit (*run)(struct vcpu *v);
 	void *run_ctx; /**< the debugger's own state, for run() */
