@@ -12,6 +12,8 @@ A board says in features/machine-NAME/board.json, addresses as hexadecimal strin
   cmdline           "bootargs": in the device tree; "part": the machine passes it
   cmdline_max       bytes that the command line may have
   kaslr_max_offset  RANDOMIZE_BASE_MAX_OFFSET of kernels for this board
+  slots             where devices go that are not the board's own: base and size of the first window, the distance to
+                    the next, cells of an address, and the cells of the interrupt of each
 """
 
 import dataclasses
@@ -44,6 +46,15 @@ class Range:
         return f"{self.what} (0x{self.start:x}-0x{self.end:x})"
 
 
+@dataclasses.dataclass
+class Slot:
+    """Place for a device: its window, and its interrupt as the device tree has it."""
+
+    base: int
+    size: int
+    interrupt: list
+
+
 class Board:
     """A board.json."""
 
@@ -59,6 +70,10 @@ class Board:
         self.cmdline_in_tree = values["cmdline"] == "bootargs"
         self.cmdline_max = values["cmdline_max"]
         self.kaslr_max_offset = int(values["kaslr_max_offset"], 16)
+        slots = values["slots"]
+        base, stride, size = (int(slots[key], 16) for key in ("base", "stride", "size"))
+        self.slots = [Slot(base + n * stride, size, cells) for n, cells in enumerate(slots["interrupts"])]
+        self.slot_cells = slots["cells"]
 
     def ram_ranges(self, size):
         """Ranges of `size` bytes of RAM."""

@@ -83,6 +83,12 @@ uint64_t plat_time_ns(void);
 uint64_t plat_wallclock_ns(void);
 
 /**
+ * Fills a buffer with numbers that nobody can foresee, fit for keys. Does not wait. Returns 0, or -ENODEV if the host
+ * has no source of them.
+ */
+int plat_entropy(void *buf, size_t size);
+
+/**
  * Makes `attention` the word of the calling CPU: its deadline raises ATTN_TIMER
  * there, and console input raises ATTN_CONSOLE if this is the first CPU to bind.
  */

@@ -41,6 +41,7 @@ struct vm {
 	struct vcpu *vcpus[VM_MAX_VCPUS];
 	unsigned nr_vcpus;
 	struct io_client *io_clients; /**< polled for ATTN_IO, see io_attach() */
+	unsigned slots;               /**< of the machine, taken by vm_plug() */
 	void *board;                  /**< the machine's own state */
 	uint32_t request;             /**< enum vm_request */
 	uint64_t resets;              /**< times the guest was started again */
@@ -63,6 +64,12 @@ struct vm {
  * logging the reason; *out is then not set.
  */
 int vm_create(const struct params *params, const struct payload *payload, struct vm **out);
+
+/**
+ * Puts a device into the machine's next free slot, see machine.plug(). For features that bring devices, when they are
+ * attached. Returns 0, or a negative errno after logging the reason and the remedy.
+ */
+int vm_plug(struct vm *vm, struct device *dev, struct irq_line *irq);
 
 /** Asks the VM to stop, reset or end, and wakes it. Safe from any CPU. */
 void vm_request(struct vm *vm, enum vm_request what);
