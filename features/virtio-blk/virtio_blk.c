@@ -228,7 +228,7 @@ static int take_request(struct virtio_blk *disk, unsigned n)
 {
 	struct virtio_blk_request *spare = &disk->requests[n][disk->queues[n].max], *r;
 	struct virtio_chain chain = { .vectors = spare->vectors, .room = VECTORS };
-	int rc = virtqueue_take(&disk->queues[n], &chain);
+	int rc = virtqueue_next(&disk->queues[n], &chain);
 
 	if (rc <= 0)
 		return rc;
@@ -252,14 +252,12 @@ static void blk_notify(struct virtio_device *d, unsigned n)
 {
 	struct virtio_blk *disk = disk_of(d);
 
-	do {
-		virtqueue_ignore(&disk->queues[n]);
-		while (take_request(disk, n) > 0)
-			continue;
-		block_commit(disk->block);
-		/* What the host had in memory is done by now, more often than not. */
-		block_poll(disk->block);
-	} while (virtqueue_listen(&disk->queues[n]));
+	virtqueue_ignore(&disk->queues[n]);
+	while (take_request(disk, n) > 0)
+		continue;
+	block_commit(disk->block);
+	/* What the host had in memory is done by now, more often than not. */
+	block_poll(disk->block);
 	flush_queues(disk);
 }
 

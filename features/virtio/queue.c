@@ -241,7 +241,8 @@ void virtqueue_ignore(struct virtqueue *q)
 		store(q, &q->used->flags, VRING_USED_F_NO_NOTIFY);
 }
 
-bool virtqueue_listen(struct virtqueue *q)
+/** Asks the driver to notify the device of the next chain. Returns true if there is one already. */
+static bool listen(struct virtqueue *q)
 {
 	if (!q->ready || !virtio_is_running(q->device))
 		return false;
@@ -252,6 +253,16 @@ bool virtqueue_listen(struct virtqueue *q)
 	/* The driver adds a buffer and then looks at our wish: one of both sees the other's (2.7.10.1). */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return load(&q->avail->idx) != q->next_avail;
+}
+
+int virtqueue_next(struct virtqueue *q, struct virtio_chain *chain)
+{
+	int rc;
+
+	do
+		rc = virtqueue_take(q, chain);
+	while (rc == 0 && listen(q));
+	return rc;
 }
 
 /* Memory. */

@@ -67,11 +67,14 @@ void virtqueue_give(struct virtqueue *q, uint16_t head, uint32_t written);
 /** Shows the driver what was given back, and interrupts it if it wants to hear of that. */
 void virtqueue_flush(struct virtqueue *q);
 
-/** Asks the driver for no notifications: the device is looking at the queue anyway. */
+/** Asks the driver for no notifications until virtqueue_next() finds nothing: the device is looking at the queue anyway. */
 void virtqueue_ignore(struct virtqueue *q);
 
-/** Asks the driver to notify the device of the next chain. Returns true if there is one already. */
-bool virtqueue_listen(struct virtqueue *q);
+/**
+ * As virtqueue_take(), and if there is none, the driver is asked to notify the device of the next one. What a device
+ * does for each notification is to take by this until there is none.
+ */
+int virtqueue_next(struct virtqueue *q, struct virtio_chain *chain);
 
 /**
  * Tells the engine of guest memory that the device writes (memory_announce_write()), by its vectors: before the driver
