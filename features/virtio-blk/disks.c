@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The disks of the configuration, and their options on the command line. */
 #include <errno.h>
-#include <string.h>
 
 #include <husk/feature.h>
 #include <husk/log.h>
@@ -85,17 +84,11 @@ static int attach(struct vm *vm)
 	return 0;
 }
 
-/** Keeps another spec for disk n; the option's text does not last. */
+/** Keeps another spec for disk n. */
 static int set_backend(unsigned n, const char *spec)
 {
-	size_t size = strlen(spec) + 1;
-	char *copy = size > 1 ? plat_pages_alloc(size, GUEST_PAGE_SIZE) : NULL;
-
-	if (copy == NULL)
-		return -EINVAL;
-	memcpy(copy, spec, size);
-	disks[n].backend = copy;
-	return 0;
+	disks[n].backend = option_keep(spec);
+	return disks[n].backend != NULL ? 0 : -EINVAL;
 }
 
 #define DISK_OPTION(n)                                   \

@@ -37,27 +37,6 @@ static struct virtio_blk *disk_of(struct virtio_device *d)
 	return (struct virtio_blk *)d;
 }
 
-/* Parts of a request: the driver may cut it into buffers as it likes (2.7.4). */
-
-/** Takes up to `size` bytes off the front of vectors, into buf. Returns how many there were. */
-static size_t take_front(struct io_vector **v, unsigned *nr, void *buf, size_t size)
-{
-	size_t taken = io_vectors_read(*v, *nr, 0, buf, size), left = taken;
-
-	while (left != 0) {
-		size_t n = left < (*v)->size ? left : (*v)->size;
-
-		(*v)->base = (uint8_t *)(*v)->base + n;
-		(*v)->size -= n;
-		left -= n;
-		if ((*v)->size == 0) {
-			(*v)++;
-			(*nr)--;
-		}
-	}
-	return taken;
-}
-
 /** Takes the last byte off vectors, of which there is at least one. */
 static uint8_t *take_last(struct io_vector *v, unsigned *nr)
 {
@@ -157,7 +136,7 @@ static void start_erase(struct virtio_blk_request *r, enum block_op op)
 	struct virtio_blk_discard_write_zeroes range;
 	bool unmap;
 
-	if (take_front(&r->data, &r->nr_data, &range, sizeof(range)) != sizeof(range) || r->nr_data != 0 ||
+	if (virtio_take_front(&r->data, &r->nr_data, &range, sizeof(range)) != sizeof(range) || r->nr_data != 0 ||
 	    range.sector > UINT64_MAX / BLOCK_SECTOR || range.num_sectors > ERASE_MAX_SECTORS) {
 		finish(r, VIRTIO_BLK_S_IOERR, 0);
 		return;
@@ -210,7 +189,7 @@ static int parse(struct virtio_blk_request *r, unsigned n)
 	struct io_vector *out = r->vectors, *in = r->vectors + r->chain.nr_out;
 	unsigned nr_out = r->chain.nr_out, nr_in = r->chain.nr_in;
 
-	if (nr_in == 0 || take_front(&out, &nr_out, &header, sizeof(header)) != sizeof(header))
+	if (nr_in == 0 || virtio_take_front(&out, &nr_out, &header, sizeof(header)) != sizeof(header))
 		return virtio_fail(&r->disk->virtio, n, "a request has no header or no place for its status");
 	r->status = take_last(in, &nr_in);
 	r->block = (struct block_request){ .done = on_done };

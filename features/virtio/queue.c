@@ -267,6 +267,24 @@ int virtqueue_next(struct virtqueue *q, struct virtio_chain *chain)
 
 /* Memory. */
 
+size_t virtio_take_front(struct io_vector **v, unsigned *nr, void *buf, size_t size)
+{
+	size_t taken = io_vectors_read(*v, *nr, 0, buf, size), left = taken;
+
+	while (left != 0) {
+		size_t n = left < (*v)->size ? left : (*v)->size;
+
+		(*v)->base = (uint8_t *)(*v)->base + n;
+		(*v)->size -= n;
+		left -= n;
+		if ((*v)->size == 0) {
+			(*v)++;
+			(*nr)--;
+		}
+	}
+	return taken;
+}
+
 void virtio_announce(struct virtio_device *d, const struct io_vector *v, unsigned nr)
 {
 	struct memory *m = d->memory;

@@ -77,6 +77,12 @@ void virtqueue_ignore(struct virtqueue *q);
 int virtqueue_next(struct virtqueue *q, struct virtio_chain *chain);
 
 /**
+ * Takes up to `size` bytes off the front of vectors, into buf: a driver may cut what it sends into buffers as it likes
+ * (2.7.4). Returns how many there were.
+ */
+size_t virtio_take_front(struct io_vector **v, unsigned *nr, void *buf, size_t size);
+
+/**
  * Tells the engine of guest memory that the device writes (memory_announce_write()), by its vectors: before the driver
  * hears of it.
  */
