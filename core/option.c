@@ -9,7 +9,7 @@
 const char *option_keep(const char *value)
 {
 	size_t size = strlen(value) + 1;
-	char *copy = size > 1 ? plat_pages_alloc(size, 0) : NULL;
+	char *copy = size > 1 ? plat_pages_alloc(size, 4096) : NULL;
 
 	if (copy != NULL)
 		memcpy(copy, value, size);
