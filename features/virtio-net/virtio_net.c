@@ -170,13 +170,10 @@ static int parse_mac(const char *text, uint8_t mac[MAC_SIZE])
 	static const uint8_t nobody[MAC_SIZE];
 
 	for (unsigned i = 0; i < MAC_SIZE; i++) {
-		char *end;
-		unsigned long value = strtoul(text, &end, 16);
-
-		if (end != text + 2 || value > UINT8_MAX || *end != (i < MAC_SIZE - 1 ? ':' : '\0'))
+		if (strspn(text, "0123456789abcdefABCDEF") != 2 || text[2] != (i < MAC_SIZE - 1 ? ':' : '\0'))
 			return -EINVAL;
-		mac[i] = (uint8_t)value;
-		text = end + 1;
+		mac[i] = (uint8_t)strtoul(text, NULL, 16);
+		text += 3;
 	}
 	return (mac[0] & 1) != 0 || memcmp(mac, nobody, MAC_SIZE) == 0 ? -EINVAL : 0;
 }
