@@ -134,9 +134,11 @@ static void write_register(struct virtio_mmio *t, uint64_t offset, uint32_t valu
 
 static uint64_t read_config(const struct virtio_device *d, uint64_t offset, unsigned size)
 {
-	uint64_t value = 0;
-	uint64_t left = offset < d->config_size ? d->config_size - offset : 0;
+	uint64_t value = 0, left;
 
+	if (offset >= d->config_size)
+		return 0;
+	left = d->config_size - offset;
 	memcpy(&value, (const uint8_t *)d->config + offset, size < left ? size : left);
 	return value;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: core/main.c core/feature.c core/log.c tests/unit/fake_platform.c */
+/* sources: core/main.c core/option.c core/feature.c core/log.c tests/unit/fake_platform.c */
 /* The command line, what the image says about itself, and the status of the run. */
 #include <errno.h>
 #include <setjmp.h>
@@ -12,6 +12,7 @@
 
 #include <husk/feature.h>
 #include <husk/log.h>
+#include <husk/option.h>
 #include <husk/vm.h>
 
 #include "tests/unit/fake_platform.h"
@@ -146,6 +147,20 @@ static void expect_error(const char *command_line, const char *line)
 	assert_int_equal(runs, 0);
 }
 
+static void test_values_of_options_are_kept(void **state)
+{
+	char value[] = "file:a.img";
+	const char *kept;
+
+	(void)state;
+	kept = option_keep(value);
+	value[0] = '-';
+	assert_string_equal(kept, "file:a.img");
+	assert_null(option_keep(""));
+	fake_pages_left = 0;
+	assert_null(option_keep("x"));
+}
+
 static void test_unknown_options_are_refused(void **state)
 {
 	(void)state;
@@ -184,6 +199,7 @@ int main(void)
 		cmocka_unit_test_setup(test_the_level_is_set, setup),
 		cmocka_unit_test_setup(test_options_print_and_end, setup),
 		cmocka_unit_test_setup(test_the_name_of_the_image_is_no_option, setup),
+		cmocka_unit_test_setup(test_values_of_options_are_kept, setup),
 		cmocka_unit_test_setup(test_unknown_options_are_refused, setup),
 		cmocka_unit_test_setup(test_a_huge_word_is_refused, setup),
 	};

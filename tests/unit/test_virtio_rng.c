@@ -55,6 +55,7 @@ static void test_bytes(void **state)
 	(void)state;
 	ask(0, 8, true);
 	assert_int_equal(got(), 8);
+	assert_int_equal(driver_read(VIRTIO_MMIO_CONFIG + 4), 0); /* it has no configuration */
 	assert_memory_equal(driver_memory(DATA), "\1\x08\x0f\x16\x1d\x24\x2b\x32", 8);
 	assert_int_equal(*(uint8_t *)driver_memory(DATA + 8), 0);
 	assert_true(driver_irq);

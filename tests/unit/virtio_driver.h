@@ -20,8 +20,8 @@
 
 /* Guest memory: two regions that touch, and one apart. */
 #define DRIVER_RAM       0x100000u
-#define DRIVER_RAM_SIZE  0x100000u
-#define DRIVER_RAM_SPLIT 0x180000u /**< where the second begins */
+#define DRIVER_RAM_SIZE  0x80000u
+#define DRIVER_RAM_SPLIT 0x160000u /**< where the second begins */
 #define DRIVER_HIGH      0x100000000u
 #define DRIVER_HIGH_SIZE 0x1000u
 
