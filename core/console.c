@@ -169,6 +169,8 @@ static void next_port(struct console *c)
 		log_info("the guest has no other console");
 		return;
 	}
+	/* What was typed before goes to the port it was typed for. */
+	drain(c);
 	c->focus = (c->focus + 1) % c->nr_ports;
 	log_info("the keys go to %s", guest_port(c)->name);
 	if (guest_port(c)->focused != NULL)

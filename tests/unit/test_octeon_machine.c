@@ -6,6 +6,8 @@
 /* The board as a whole: CPU model, RAM, wires, what the boot loader leaves, and payloads it refuses. */
 #include "tests/unit/mips_machine_tests.h"
 
+#include <husk/irq.h>
+
 #define KERNEL_VA    0xffffffff81100000ull
 #define KERNEL_ENTRY 0xffffffff81100040ull
 #define KERNEL_END   0x1104000ull

@@ -5,6 +5,8 @@
 /* The board as a whole: CPU model, RAM, wires, UHI boot, and payloads it refuses. */
 #include "tests/unit/mips_machine_tests.h"
 
+#include <husk/irq.h>
+
 #define KERNEL_VA    0xffffffff80100000ull
 #define KERNEL_ENTRY 0xffffffff80100040ull
 #define UART         0x1f000900ull

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include <husk/feature.h>
+#include <husk/irq.h>
 #include <husk/log.h>
 #include <husk/vm.h>
 
