@@ -105,26 +105,28 @@ static void drain(struct console *c)
 	struct console_port *port = guest_port(c);
 	uint8_t chunk[CONSOLE_QUEUE];
 
-	while (port != NULL && c->queued != 0) {
+	while (port != NULL && port->queued != 0) {
 		size_t room = port->room(port);
-		size_t n = room < c->queued ? room : c->queued;
+		size_t n = room < port->queued ? room : port->queued;
 
 		if (n == 0)
 			return;
 		/* Taken out first: input() may call console_room() and so come back here. */
-		memcpy(chunk, c->queue, n);
-		memmove(c->queue, c->queue + n, c->queued - n);
-		c->queued -= n;
+		memcpy(chunk, port->queue, n);
+		memmove(port->queue, port->queue + n, port->queued - n);
+		port->queued -= n;
 		port->input(port, chunk, n);
 	}
 }
 
-/** One byte for whoever has the input. There is room in the queue; the monitor takes what it can at once. */
+/** One byte for whoever has the input; the monitor takes what it can at once. */
 static void deliver(struct console *c, uint8_t byte)
 {
+	struct console_port *port = guest_port(c);
+
 	if (!c->monitor_active) {
-		if (guest_port(c) != NULL)
-			c->queue[c->queued++] = byte;
+		if (port != NULL && port->queued < CONSOLE_QUEUE)
+			port->queue[port->queued++] = byte;
 		return;
 	}
 	if (c->monitor->room(c->monitor) != 0)
@@ -137,6 +139,8 @@ static void print_help(const struct console *c)
 		 "C-a x    exit husk\n");
 	if (c->monitor != NULL)
 		log_text("C-a c    switch between guest console and monitor\n");
+	if (c->nr_ports > 1)
+		log_text("C-a n    give the keys to the next of %u consoles\n", c->nr_ports);
 	log_text("C-a b    send break to the guest\n"
 		 "C-a t    toggle time stamps before the lines of the guest\n"
 		 "C-a C-a  send C-a to the guest (so does C-a a)\n");
@@ -159,6 +163,20 @@ static void switch_monitor(struct console *c)
 		port->focused(port);
 }
 
+static void next_port(struct console *c)
+{
+	if (c->nr_ports < 2) {
+		log_info("the guest has no other console");
+		return;
+	}
+	/* What was typed before goes to the port it was typed for. */
+	drain(c);
+	c->focus = (c->focus + 1) % c->nr_ports;
+	log_info("the keys go to %s", guest_port(c)->name);
+	if (guest_port(c)->focused != NULL)
+		guest_port(c)->focused(guest_port(c));
+}
+
 static void send_break(struct console *c)
 {
 	struct console_port *port = guest_port(c);
@@ -177,6 +195,7 @@ static void escape_command(struct console *c, uint8_t key)
 	case '?': print_help(c); break;
 	case 'x': vm_request(c->vm, VM_QUIT); break;
 	case 'c': switch_monitor(c); break;
+	case 'n': next_port(c); break;
 	case 'b': send_break(c); break;
 	case 't': c->stamps = !c->stamps; break;
 	default: break;
@@ -198,7 +217,9 @@ static void handle_byte(struct console *c, uint8_t byte)
 /** Bytes to ask the host for: what the queue holds, or one by one for the monitor, which a key may end. */
 static size_t wanted(const struct console *c)
 {
-	return c->monitor_active ? 1 : CONSOLE_QUEUE - c->queued;
+	const struct console_port *port = guest_port(c);
+
+	return c->monitor_active || port == NULL ? 1 : CONSOLE_QUEUE - port->queued;
 }
 
 void console_poll(struct console *c)
@@ -217,12 +238,12 @@ void console_poll(struct console *c)
 void console_room(struct console_port *port)
 {
 	struct console *c = port->console;
-	bool was_full = c->queued == CONSOLE_QUEUE;
+	bool was_full = port->queued == CONSOLE_QUEUE;
 
 	if (port != guest_port(c))
 		return;
 	drain(c);
 	/* While the queue was full the host was not asked for input; it may hold some. Not here: escapes act at once. */
-	if (was_full && c->queued < CONSOLE_QUEUE && c->vm != NULL && c->vm->nr_vcpus != 0)
+	if (was_full && port->queued < CONSOLE_QUEUE && c->vm != NULL && c->vm->nr_vcpus != 0)
 		plat_kick(&c->vm->vcpus[0]->attention, ATTN_CONSOLE);
 }

@@ -12,7 +12,9 @@
 #include <husk/vm.h>
 
 #define MIB      ((uint64_t)1 << 20)
-#define WORD_MAX 64u
+#define WORD_MAX 512u
+/* What is shown of longer ones. */
+#define WORD_SHOWN 32u
 
 /** What the command line asked for instead of a run. */
 enum action { ACTION_RUN, ACTION_HELP, ACTION_FEATURES, ACTION_VERSION, ACTION_FAIL };
@@ -148,8 +150,8 @@ static enum action parse_option(const char *word)
 	return parse_feature_option(word, option);
 }
 
-/** Copies the next word and returns what follows it, or NULL at the end. Words that are too long are cut. */
-static const char *next_word(const char *line, char word[static WORD_MAX])
+/** Copies the next word and returns what follows it, or NULL at the end. Sets *fits, false if it had to be cut. */
+static const char *next_word(const char *line, char word[static WORD_MAX], bool *fits)
 {
 	size_t length, kept;
 
@@ -157,28 +159,35 @@ static const char *next_word(const char *line, char word[static WORD_MAX])
 	if (*line == '\0')
 		return NULL;
 	length = strcspn(line, " \t");
-	kept = length < WORD_MAX ? length : WORD_MAX - 1;
+	*fits = length < WORD_MAX;
+	kept = *fits ? length : WORD_MAX - 1;
 	memcpy(word, line, kept);
 	word[kept] = '\0';
 	return line + length;
 }
 
 /**
- * Some loaders pass the name of the image as first word, others do not. No option has a slash or a dot, and image
- * names and paths do, or are the bare name of the program.
+ * Some loaders pass the name of the image as first word, others do not. No option's name has a slash or a dot, and
+ * image names and paths do, or are the bare name of the program.
  */
 static bool is_image_name(const char *word)
 {
-	return strchr(word, '/') != NULL || strchr(word, '.') != NULL || strncmp(word, "husk", 4) == 0;
+	size_t length = strcspn(word, "=");
+
+	return strcspn(word, "/.") < length || strncmp(word, "husk", 4) == 0;
 }
 
 static enum action parse_command_line(const char *line)
 {
 	char word[WORD_MAX];
 	enum action action = ACTION_RUN;
-	bool first = true;
+	bool first = true, fits;
 
-	while (action != ACTION_FAIL && (line = next_word(line, word)) != NULL) {
+	while (action != ACTION_FAIL && (line = next_word(line, word, &fits)) != NULL) {
+		if (!fits) {
+			word[WORD_SHOWN] = '\0';
+			return bad_option(word, "is the beginning of one that is too long");
+		}
 		if (!first || !is_image_name(word)) {
 			enum action a = parse_option(word);
 

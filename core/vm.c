@@ -105,6 +105,25 @@ int vm_create(const struct params *params, const struct payload *payload, struct
 	return rc;
 }
 
+int vm_plug(struct vm *vm, struct device *dev, struct irq_line *irq)
+{
+	int rc;
+
+	if (vm->machine->plug == NULL || vm->slots == MACHINE_SLOTS) {
+		log_error("%s: the machine %s has room for %u devices and these are taken: select fewer", dev->name,
+			  vm->machine->name, vm->machine->plug != NULL ? MACHINE_SLOTS : 0);
+		return -ENOSPC;
+	}
+	rc = vm->machine->plug(vm, vm->slots, dev, irq);
+	if (rc != 0) {
+		log_error("%s cannot be plugged into slot %u of the machine %s (error %d)", dev->name, vm->slots,
+			  vm->machine->name, rc);
+		return rc;
+	}
+	vm->slots++;
+	return 0;
+}
+
 /* Asking. */
 
 void vm_request(struct vm *vm, enum vm_request what)
@@ -185,6 +204,8 @@ static void handle_attention(struct vcpu *v)
 		timer_run_due(v);
 	if (pending & ATTN_CONSOLE)
 		console_poll(&v->vm->console);
+	if (pending & ATTN_IO)
+		io_poll(v->vm);
 }
 
 /** Runs one vCPU until the VM has a request. */
@@ -249,7 +270,7 @@ enum husk_exit vm_run(struct vm *vm)
 	if (start(vm) != 0)
 		return HUSK_EXIT_PAYLOAD;
 	/* Input may have come and timers may have been armed before this CPU was bound to hear of them. */
-	plat_kick(&boot->attention, ATTN_CONSOLE | ATTN_TIMER);
+	plat_kick(&boot->attention, ATTN_CONSOLE | ATTN_TIMER | ATTN_IO);
 	do {
 		run_vcpu(boot);
 		console_flush(&vm->console);

@@ -21,6 +21,8 @@ import dtb  # noqa: E402
 import elf  # noqa: E402
 import initramfs  # noqa: E402
 import layout  # noqa: E402
+import modules  # noqa: E402
+import slots  # noqa: E402
 import unpack  # noqa: E402
 import x86  # noqa: E402
 from files import InputError, read, sha256, to_json, write_if_changed  # noqa: E402
@@ -113,10 +115,12 @@ class Composer:
         archive = debian.Archive(self.args.cache, recipe["suite"], recipe["architecture"], pins, lock)
         kernel = self._from_package(archive, "kernel", recipe["kernel"])
         busybox = self._from_package(archive, "busybox", recipe["busybox"])
+        loaded = modules.collect(archive, recipe["kernel"]["package"], modules.wanted(self.values))
         archive.save_pins()
         self.pins = archive.pins
-        made = Part("initrd", "initramfs.cpio.gz", initramfs.build(busybox.data))
+        made = Part("initrd", "initramfs.cpio.gz", initramfs.build(busybox.data, loaded))
         made.facts["made_from"] = [{"name": busybox.name, "sha256": sha256(busybox.data), **busybox.facts}]
+        made.facts["made_from"] += [{"name": name, "sha256": sha256(data), **kernel.facts} for name, data in loaded]
         return Inputs(kernel, made, None)
 
     def _from_package(self, archive, kind, wanted):
@@ -191,7 +195,8 @@ class Composer:
             values[f"RAM{index}_BASE"], values[f"RAM{index}_SIZE"] = ram.start, ram.end - ram.start
         if initrd:
             values["INITRD_START"], values["INITRD_END"] = initrd.gpa, initrd.gpa + len(initrd.data)
-        return dtb.build(os.path.join(self.folder, self.board.dts), self.args.gen, values)
+        text = {"SLOTS": slots.nodes(self.board, slots.count(self.values, self.board))}
+        return dtb.build(os.path.join(self.folder, self.board.dts), self.args.gen, values, text)
 
     @staticmethod
     def _replace_by_inner(part, data):

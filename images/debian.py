@@ -15,7 +15,7 @@ import subprocess
 import tarfile
 import time
 
-from files import InputError, sha256, sha256_file, to_json, write, write_if_changed
+from files import InputError, read, sha256, sha256_file, to_json, write, write_if_changed
 
 #: seconds for which the package lists are taken as current
 FRESH = 24 * 3600
@@ -226,6 +226,26 @@ class Archive:
             self._lists_updated = True
         return self._apt
 
+    def files(self, package, patterns):
+        """
+        Returns [(name, bytes)] of the files of a package, of which file() has got one before, that match globs, in
+        which ** is any number of folders. A pattern may match nothing.
+        """
+        pin = self.pins[package]
+        folder = os.path.join(self.cache, "file", pin["sha256"])
+        done = [os.path.join(folder, "." + re.sub(r"[^\w.-]", "+", pattern)) for pattern in patterns]
+        todo = [pattern for pattern, mark in zip(patterns, done) if not os.path.exists(mark)]
+        if todo:
+            with open(os.path.join(self.cache, "apt.lock"), "w", encoding="utf-8") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                _extract_all(self._deb(package, pin), todo, folder)
+                for mark in done:
+                    write(mark, "")
+        found = set()
+        for pattern in patterns:
+            found.update(glob.glob(os.path.join(folder, os.path.basename(pattern))))
+        return [(os.path.basename(path), read(path, "file of a package")) for path in sorted(found)]
+
     def file(self, package, pattern):
         """Returns (pin, name, bytes) of the one file of a package whose path matches the glob `pattern`."""
         os.makedirs(self.cache, exist_ok=True)
@@ -317,9 +337,25 @@ def write_lock(path, pins):
     write(path, to_json({**old, **pins}))
 
 
+def _expression(pattern):
+    """Regular expression for the paths that a glob means; [ab] is a set, ** any number of folders."""
+    text = re.escape(pattern).replace(r"\*\*/", "(.*/)?").replace(r"\*", "[^/]*").replace(r"\[\-_\]", "[-_]")
+    return re.compile(r"(\./)?" + text)
+
+
+def _extract_all(deb, patterns, folder):
+    """Unpacks the files of a package that match any of the patterns into `folder`."""
+    expressions = [_expression(pattern) for pattern in patterns]
+    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
+            for member in archive:
+                if member.isfile() and any(e.fullmatch(member.name) for e in expressions):
+                    write(os.path.join(folder, os.path.basename(member.name)), archive.extractfile(member).read())
+
+
 def _extract(deb, pattern, folder):
     """Unpacks the file of a package that matches `pattern` into `folder`; returns its path."""
-    expression = re.compile(r"(\./)?" + re.escape(pattern).replace(r"\*", "[^/]*"))
+    expression = _expression(pattern)
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
             for member in archive:

@@ -15,9 +15,9 @@ MAGIC = 0xD00DFEED
 BEGIN_NODE, END_NODE, PROP, NOP = 1, 2, 3, 4
 
 
-def macros(values):
-    """-D options of cpp for {name without HUSK_: int or str}."""
-    options = []
+def macros(values, text):
+    """-D options of cpp for {name without HUSK_: int or str}, and for {name: text of the source}."""
+    options = [f"-DHUSK_{name}={source}" for name, source in text.items()]
     for name, value in values.items():
         if isinstance(value, str):
             quoted = value.replace("\\", "\\\\").replace('"', '\\"')
@@ -29,9 +29,9 @@ def macros(values):
     return options
 
 
-def build(source, include, values):
-    """Bytes of the compiled tree."""
-    command = ["cpp", "-nostdinc", "-P", "-undef", "-x", "assembler-with-cpp", "-I", include, *macros(values), source]
+def build(source, include, values, text):
+    """Bytes of the compiled tree; see macros()."""
+    command = ["cpp", "-nostdinc", "-P", "-undef", "-x", "assembler-with-cpp", "-I", include, *macros(values, text), source]
     text = _run(command, source, b"")
     return _run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-"], source, text)
 

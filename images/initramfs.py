@@ -55,11 +55,18 @@ def _skeleton():
     return files
 
 
-def build(busybox):
-    """Bytes of the compressed archive around the busybox binary."""
+def build(busybox, modules=()):
+    """
+    Bytes of the compressed archive around the busybox binary. `modules` are (file name, bytes) of kernel modules in
+    the order of loading, which is that of their names in the archive.
+    """
     entries = {name: (stat.S_IFDIR | 0o755, b"", (0, 0)) for name in FOLDERS}
     entries["bin/busybox"] = (stat.S_IFREG | 0o755, busybox, (0, 0))
     entries["dev/console"] = (stat.S_IFCHR | 0o600, b"", (5, 1))
+    if modules:
+        entries |= {name: (stat.S_IFDIR | 0o755, b"", (0, 0)) for name in ("lib", "lib/modules")}
+    for index, (name, data) in enumerate(modules):
+        entries[f"lib/modules/{index:02}-{name}"] = (stat.S_IFREG | 0o644, data, (0, 0))
     for name, target in LINKS.items():
         entries[name] = (stat.S_IFLNK | 0o777, target.encode(), (0, 0))
     for name, data in _skeleton().items():

@@ -13,6 +13,8 @@ A board says in features/machine-NAME/board.json, addresses as hexadecimal strin
   cmdline_max       bytes that the command line may have
   kernels           what kernels it starts, for messages
   kaslr_max_offset  RANDOMIZE_BASE_MAX_OFFSET of kernels for this board
+  slots             where devices go that are not the board's own: base and size of the first window, the distance to
+                    the next, cells of an address, and the cells of the interrupt of each
 """
 
 import dataclasses
@@ -45,6 +47,23 @@ class Range:
         return f"{self.what} (0x{self.start:x}-0x{self.end:x})"
 
 
+@dataclasses.dataclass
+class Slot:
+    """Place for a device: its window, and its interrupt as the device tree has it."""
+
+    base: int
+    size: int
+    interrupt: list
+
+
+def read_slots(values):
+    """Slots of a board.json, and the cells of an address; a board may have none."""
+    if values is None:
+        return [], 0
+    base, stride, size = (int(values[key], 16) for key in ("base", "stride", "size"))
+    return [Slot(base + n * stride, size, cells) for n, cells in enumerate(values["interrupts"])], values["cells"]
+
+
 class Board:
     """A board.json."""
 
@@ -63,6 +82,7 @@ class Board:
         self.cmdline_in_tree = values["cmdline"] == "bootargs"
         self.cmdline_max = values["cmdline_max"]
         self.kaslr_max_offset = int(values.get("kaslr_max_offset", "0x0"), 16)
+        self.slots, self.slot_cells = read_slots(values.get("slots"))
 
     def ram_ranges(self, size):
         """Ranges of `size` bytes of RAM."""

@@ -34,6 +34,11 @@
 #define UART1_BASE 0x1180000000c00ull
 #define UART_SIZE  0x400u
 
+/* Slots for devices that are not of the chip, where it has none: on GPIO inputs, which the device tree leaves free. */
+#define SLOT_BASE   0x10f0000000000ull
+#define SLOT_STRIDE 0x1000u
+#define SLOT_INPUT  CIU_INPUT(0u, 16u)
+
 /* A relocatable kernel may copy itself up to this much beyond its own (rounded) length upwards. */
 #define KASLR_MAX_OFFSET 0x1000000ull
 #define KASLR_GRANULE    0x10000ull
@@ -272,6 +277,14 @@ static int octeon_load(struct vm *vm)
 	return 0;
 }
 
+static int octeon_plug(struct vm *vm, unsigned slot, struct device *dev, struct irq_line *irq)
+{
+	struct octeon *o = (struct octeon *)vm->board;
+
+	irq_connect(irq, ciu_input, &o->ciu, SLOT_INPUT + slot);
+	return bus_attach(&vm->mmio, dev, SLOT_BASE + (uint64_t)slot * SLOT_STRIDE, MACHINE_SLOT_SIZE);
+}
+
 static void octeon_describe(struct vm *vm)
 {
 	const struct octeon *o = (const struct octeon *)vm->board;
@@ -288,6 +301,7 @@ static const struct machine octeon_machine = {
 	.init_vcpu = octeon_init_vcpu,
 	.build = octeon_build,
 	.load = octeon_load,
+	.plug = octeon_plug,
 	.describe = octeon_describe,
 };
 

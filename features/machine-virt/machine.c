@@ -29,9 +29,16 @@
 #define UART_BASE     0x1f000900ull
 #define UART_CPU_LINE 4u
 
+/* Slots for more devices share the CPU's inputs that nothing else uses. */
+#define SLOT_BASE   0x1f010000ull
+#define SLOT_STRIDE 0x1000u
+static const unsigned slot_cpu_lines[] = { 2, 3, 5, 6 };
+#define SLOT_LINES (sizeof(slot_cpu_lines) / sizeof(slot_cpu_lines[0]))
+
 /** The board. */
 struct virt {
 	struct vm *vm;
+	struct irq_shared slot_irq[SLOT_LINES];
 	struct uart_ns16550 uart;
 	struct syscon syscon;
 };
@@ -94,6 +101,8 @@ static int virt_build(struct vm *vm)
 	if (err < 0)
 		return err;
 	irq_connect(&virt->uart.irq, mips_irq_input, mips_cpu(vm->vcpus[0]), UART_CPU_LINE);
+	for (unsigned i = 0; i < SLOT_LINES; i++)
+		irq_connect(&virt->slot_irq[i].out, mips_irq_input, mips_cpu(vm->vcpus[0]), slot_cpu_lines[i]);
 	return syscon_init(&virt->syscon, &vm->mmio, on_reset_request, vm);
 }
 
@@ -135,6 +144,14 @@ static int virt_load(struct vm *vm)
 	return 0;
 }
 
+static int virt_plug(struct vm *vm, unsigned slot, struct device *dev, struct irq_line *irq)
+{
+	struct virt *virt = (struct virt *)vm->board;
+
+	irq_connect(irq, irq_shared_input, &virt->slot_irq[slot % SLOT_LINES], 0);
+	return bus_attach(&vm->mmio, dev, SLOT_BASE + (uint64_t)slot * SLOT_STRIDE, MACHINE_SLOT_SIZE);
+}
+
 static void virt_describe(struct vm *vm)
 {
 	log_text("virt: %s, %llu MiB of RAM, UART at 0x%llx, %s endian\n", virt_cpu.name,
@@ -146,6 +163,7 @@ static const struct machine virt_machine = {
 	.init_vcpu = virt_init_vcpu,
 	.build = virt_build,
 	.load = virt_load,
+	.plug = virt_plug,
 	.describe = virt_describe,
 };
 

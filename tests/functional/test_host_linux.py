@@ -314,7 +314,7 @@ def test_no_terminal_change_without_console(probe, terminal):
     assert tty.status() == 0 and tty.restored()
 
 
-ENDINGS = ["HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "ALRM", "STKFLT", "XCPU", "XFSZ", "VTALRM", "PROF", "IO",
+ENDINGS = ["HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "ALRM", "STKFLT", "XCPU", "XFSZ", "VTALRM", "PROF",
            "PWR"]
 
 

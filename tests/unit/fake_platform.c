@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+int fake_entropy_error;
 uint64_t fake_now;
 uint64_t fake_deadline = UINT64_MAX;
 unsigned fake_deadlines;
@@ -99,6 +100,7 @@ void fake_reset(void)
 	fake_command_line = "";
 	fake_pages_left = UINT64_MAX;
 	fake_code_error = 0;
+	fake_entropy_error = 0;
 	fake_waits = 0;
 	fake_kicks = 0;
 	fake_on_wait = NULL;
@@ -243,6 +245,17 @@ uint64_t plat_counter(void)
 uint64_t plat_wallclock_ns(void)
 {
 	return fake_wallclock;
+}
+
+int plat_entropy(void *buf, size_t size)
+{
+	uint8_t *bytes = buf;
+
+	if (fake_entropy_error != 0)
+		return fake_entropy_error;
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = (uint8_t)(i * 7 + 1);
+	return 0;
 }
 
 void plat_cpu_bind(uint32_t *attention)

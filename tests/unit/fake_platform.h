@@ -33,6 +33,8 @@ extern const char *fake_command_line; /**< what plat_command_line() returns */
 extern uint64_t fake_pages_left;      /**< bytes that plat_pages_alloc() still gives; UINT64_MAX is no limit */
 extern int fake_code_error;           /**< what plat_code_alloc() fails with, 0 (works) after fake_reset() */
 
+extern int fake_entropy_error; /**< what plat_entropy() fails with; 0: bytes 1, 8, 15, … */
+
 extern unsigned fake_waits; /**< calls of plat_wait() with nothing pending */
 extern unsigned fake_kicks; /**< calls of plat_kick() */
 /** Called by plat_wait() with nothing pending. NULL: time goes on to the deadline, which must be armed then. */

@@ -128,6 +128,24 @@ static void test_input_goes_to_the_first_port(void **state)
 	assert_int_equal(second.size, 0);
 }
 
+/** Each port keeps what waits for it. */
+static void test_input_goes_to_the_next_port(void **state)
+{
+	(void)state;
+	uart.room = 1;
+	type("ab\x01n");
+	assert_non_null(strstr(fake_log, "husk: the keys go to uart1\n"));
+	type("cd");
+	assert_int_equal(second.size, 2);
+	assert_memory_equal(second.got, "cd", 2);
+	assert_int_equal(second.focused, 1);
+	uart.room = 1000;
+	console_room(&uart.port);
+	assert_int_equal(uart.size, 1);
+	type("\x01ne");
+	assert_memory_equal(uart.got, "abe", 3);
+}
+
 static void test_number_of_ports_is_bounded(void **state)
 {
 	static struct probe more;
@@ -263,7 +281,7 @@ static void test_input_waits_for_room(void **state)
 	uart.room = 2;
 	type("hello");
 	assert_string_equal(uart.got, "he");
-	assert_int_equal(vm.console.queued, 3);
+	assert_int_equal(uart.port.queued, 3);
 	uart.room = 1;
 	console_room(&uart.port);
 	assert_string_equal(uart.got, "hel");
@@ -291,7 +309,7 @@ static void test_no_input_is_lost_when_the_queue_is_full(void **state)
 	fill_pattern(much, sizeof(much));
 	plat_cpu_bind(&vcpu.attention);
 	type_bytes(much, sizeof(much));
-	assert_int_equal(vm.console.queued, CONSOLE_QUEUE);
+	assert_int_equal(uart.port.queued, CONSOLE_QUEUE);
 	assert_int_equal(fake_input_left(), sizeof(much) - CONSOLE_QUEUE);
 	for (unsigned rounds = 0; uart.size < sizeof(much); rounds++) {
 		assert_true(rounds < sizeof(much));
@@ -375,6 +393,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_input_goes_to_the_first_port, setup),
+		cmocka_unit_test_setup(test_input_goes_to_the_next_port, setup),
 		cmocka_unit_test_setup(test_number_of_ports_is_bounded, setup),
 		cmocka_unit_test_setup(test_a_console_without_ports_drops_input, setup),
 		cmocka_unit_test_setup(test_escape_quits, setup),

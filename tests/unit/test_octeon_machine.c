@@ -2,9 +2,11 @@
 /* sources: features/machine-octeon/bootinfo.c features/machine-octeon/bootmem.c features/machine-octeon/ciu.c */
 /* sources: features/machine-octeon/csr.c features/machine-octeon/machine.c arch/mips64/guest/boot.c */
 /* sources: features/uart-ns16550/uart_ns16550.c core/bus.c core/console.c core/elf.c core/feature.c core/log.c */
-/* sources: core/memory.c core/payload.c core/timer.c core/vm.c tests/unit/fake_platform.c */
+/* sources: core/memory.c core/payload.c core/timer.c core/io.c core/vm.c tests/unit/fake_platform.c */
 /* The board as a whole: CPU model, RAM, wires, what the boot loader leaves, and payloads it refuses. */
 #include "tests/unit/mips_machine_tests.h"
+
+#include <husk/irq.h>
 
 #define KERNEL_VA    0xffffffff81100000ull
 #define KERNEL_ENTRY 0xffffffff81100040ull
@@ -318,6 +320,23 @@ static void uarts_interrupt_through_the_ciu(void **state)
 	}
 }
 
+/** Devices of features, at addresses whose bits 47:40 are not 0 and on inputs that nothing else uses. */
+static void slots_interrupt_through_the_ciu(void **state)
+{
+	static const struct device_ops ops;
+	struct device dev[MACHINE_SLOTS] = { { .name = "a", .ops = &ops } };
+	struct irq_line irq[MACHINE_SLOTS];
+
+	(void)state;
+	for (unsigned n = 0; n < MACHINE_SLOTS; n++) {
+		assert_int_equal(vm.machine->plug(&vm, n, &dev[n], &irq[n]), 0);
+		assert_int_equal(dev[n].base, 0x10f0000000000 + n * 0x1000);
+		irq_set(&irq[n], true);
+		assert_int_equal(mmio_get(0x1070000000000) & 0xff0000, 1u << (16 + n)); /* SUM0 of core 0 */
+		irq_set(&irq[n], false);
+	}
+}
+
 static void uart_as_the_early_console_uses_it(void **state)
 {
 	(void)state;
@@ -401,6 +420,7 @@ int main(void)
 		cmocka_unit_test_setup(an_initrd_above_the_usable_ram_is_refused, board),
 		cmocka_unit_test_setup(long_command_lines_are_refused, board),
 		cmocka_unit_test_setup(uarts_interrupt_through_the_ciu, board),
+		cmocka_unit_test_setup(slots_interrupt_through_the_ciu, board),
 		cmocka_unit_test_setup(uart_as_the_early_console_uses_it, board),
 		cmocka_unit_test_setup(soft_reset_asks_for_a_reset, board),
 		cmocka_unit_test_setup(mailboxes_reach_their_core, board),

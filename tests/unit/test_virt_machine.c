@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sources: features/machine-virt/machine.c features/machine-virt/syscon.c arch/mips64/guest/boot.c */
 /* sources: features/uart-ns16550/uart_ns16550.c core/bus.c core/console.c core/elf.c core/feature.c core/log.c */
-/* sources: core/memory.c core/payload.c core/timer.c core/vm.c tests/unit/fake_platform.c */
+/* sources: core/memory.c core/payload.c core/timer.c core/io.c core/vm.c tests/unit/fake_platform.c */
 /* The board as a whole: CPU model, RAM, wires, UHI boot, and payloads it refuses. */
 #include "tests/unit/mips_machine_tests.h"
+
+#include <husk/irq.h>
 
 #define KERNEL_VA    0xffffffff80100000ull
 #define KERNEL_ENTRY 0xffffffff80100040ull
@@ -152,6 +154,31 @@ static void reset_register_takes_0x42_only(void **state)
 	assert_int_equal(vm.mmio.unclaimed, 0);
 }
 
+/** Devices of features, of which several share an input of the CPU: it is high while any wants it. */
+static void slots_share_cpu_lines(void **state)
+{
+	static const struct device_ops ops;
+	struct device dev[MACHINE_SLOTS] = { { .name = "a", .ops = &ops } };
+	struct irq_line irq[MACHINE_SLOTS];
+
+	(void)state;
+	for (unsigned n = 0; n < MACHINE_SLOTS; n++) {
+		assert_int_equal(vm.machine->plug(&vm, n, &dev[n], &irq[n]), 0);
+		assert_int_equal(dev[n].base, 0x1f010000 + n * 0x1000);
+		assert_int_equal(dev[n].size, MACHINE_SLOT_SIZE);
+	}
+	irq_set(&irq[0], true);
+	assert_int_equal(cpus[0].cp0.cause, 1u << 10);
+	irq_set(&irq[4], true);
+	irq_set(&irq[0], false);
+	assert_int_equal(cpus[0].cp0.cause, 1u << 10);
+	irq_set(&irq[7], true);
+	irq_set(&irq[4], false);
+	assert_int_equal(cpus[0].cp0.cause, 1u << 14);
+	irq_set(&irq[7], false);
+	assert_int_equal(cpus[0].cp0.cause, 0);
+}
+
 static void describe_names_the_board(void **state)
 {
 	(void)state;
@@ -171,6 +198,7 @@ int main(void)
 		cmocka_unit_test_setup(device_tree_must_be_in_reach_of_kseg0, board),
 		cmocka_unit_test_setup(uart_is_on_cpu_line_4, board),
 		cmocka_unit_test_setup(reset_register_takes_0x42_only, board),
+		cmocka_unit_test_setup(slots_share_cpu_lines, board),
 		cmocka_unit_test_setup(describe_names_the_board, board),
 	};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: core/vm.c core/bus.c core/console.c core/feature.c core/log.c core/memory.c core/timer.c */
+/* sources: core/io.c core/vm.c core/bus.c core/console.c core/feature.c core/log.c core/memory.c core/timer.c */
 /* sources: core/payload.c core/elf.c tests/unit/fake_platform.c tests/unit/elf_image.c */
 /* A VM made of a scripted engine and machine: making it, requests, the run loop. */
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include <husk/feature.h>
+#include <husk/irq.h>
 #include <husk/log.h>
 #include <husk/vm.h>
 
@@ -118,7 +119,14 @@ static int machine_load(struct vm *m)
 	return loads == load_fails_at ? -EBADMSG : load_result;
 }
 
+static int machine_plug(struct vm *m, unsigned slot, struct device *dev, struct irq_line *irq)
+{
+	assert_non_null(irq);
+	return bus_attach(&m->mmio, dev, 0x2000 + slot * 0x100u, 0x100);
+}
+
 static const struct machine machine = {
+	.plug = machine_plug,
 	.name = "board",
 	.init_vcpu = machine_init_vcpu,
 	.build = machine_build,
@@ -230,6 +238,30 @@ static void test_failures_end_the_making(void **state)
 	build_result = 0;
 	attach_result = -EPERM;
 	expect_no_vm(-EPERM, "husk: error: feature tool cannot start (error -1)\n");
+}
+
+static void test_devices_are_plugged_in_order(void **state)
+{
+	static struct device devices[MACHINE_SLOTS + 1];
+	struct irq_line irq;
+
+	(void)state;
+	assert_int_equal(vm_create(&params, &payload, &vm), 0);
+	for (unsigned n = 0; n <= MACHINE_SLOTS; n++) {
+		devices[n] = (struct device){ .name = "more", .ops = &device_ops };
+		assert_int_equal(vm_plug(vm, &devices[n], &irq), n < MACHINE_SLOTS ? 0 : -ENOSPC);
+		if (n < MACHINE_SLOTS)
+			assert_int_equal(devices[n].base, 0x2000 + n * 0x100);
+	}
+	assert_string_equal(fake_log,
+			    "husk: error: more: the machine board has room for 8 devices and these are taken: "
+			    "select fewer\n");
+	fake_clear_text();
+	vm->slots = 0;
+	assert_int_equal(vm_plug(vm, &devices[0], &irq), -EEXIST);
+	assert_string_equal(fake_log,
+			    "husk: error: more cannot be plugged into slot 0 of the machine board (error -17)\n");
+	assert_int_equal(vm->slots, 0);
 }
 
 static void test_missing_memory_is_named(void **state)
@@ -602,6 +634,7 @@ int main(void)
 		cmocka_unit_test_setup(test_a_vm_is_made_in_order, setup),
 		cmocka_unit_test_setup(test_missing_parts_of_the_image_are_named, setup),
 		cmocka_unit_test_setup(test_failures_end_the_making, setup),
+		cmocka_unit_test_setup(test_devices_are_plugged_in_order, setup),
 		cmocka_unit_test_setup(test_missing_memory_is_named, setup),
 		cmocka_unit_test_setup(test_number_of_vcpus_is_bounded, setup),
 		cmocka_unit_test_setup(test_the_most_final_request_counts, setup),

@@ -9,7 +9,6 @@
 #include "arch/x86_64/linux/host.h"
 
 #include <asm/poll.h>
-#include <linux/sched.h>
 #include <linux/time_types.h>
 
 #include <husk/log.h>
@@ -20,8 +19,6 @@
 #define STDIN  0
 #define STDOUT 1
 #define STDERR 2
-
-#define INPUT_STACK ((size_t)64 << 10)
 
 /* How often to look whether the terminal has come back to us, in ns. No event tells it. */
 #define BACKGROUND_NS 200000000
@@ -79,9 +76,9 @@ static void await_input(void)
 	}
 }
 
-static void input_thread(void)
+static void input_thread(void *argument)
 {
-	host_signal_stack();
+	(void)argument;
 	while (__atomic_load_n(&turn, __ATOMIC_ACQUIRE) == TURN_WATCH) {
 		await_input();
 		__atomic_store_n(&turn, TURN_READ, __ATOMIC_RELEASE);
@@ -93,24 +90,13 @@ static void input_thread(void)
 
 void host_console_start(uint32_t *attention)
 {
-	const unsigned long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
-	host_signals before;
-	void *stack;
-	long id;
-
 	input_attention = attention;
 	if (thread != 0)
 		return;
 	terminal_open();
-	stack = host_stack_alloc(INPUT_STACK);
-	before = host_signals_block(host_signals_all()); /* inherited: all signals go to CPUs */
-	id = stack == NULL ? -1 : host_clone(flags, stack, input_thread);
-	thread = id;
-	host_signals_restore(before);
-	if (id < 0) {
-		log_error("cannot start the console thread (kernel error %ld): raise the limit 'ulimit -u'", -id);
+	thread = host_thread_start("the console", input_thread, NULL);
+	if (thread < 0)
 		plat_exit(HUSK_EXIT_HOST);
-	}
 }
 
 void host_console_recheck(void)

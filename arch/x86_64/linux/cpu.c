@@ -127,6 +127,14 @@ void plat_kick(uint32_t *attention, uint32_t bits)
 		host_futex_wake(attention);
 }
 
+void host_cpu_attend(uint32_t bits)
+{
+	uint32_t *attention = __atomic_load_n(&cpus[0].attention, __ATOMIC_ACQUIRE);
+
+	if (attention != NULL)
+		__atomic_fetch_or(attention, bits, __ATOMIC_RELEASE);
+}
+
 void host_cpu_deadline(int number, void *info, void *context)
 {
 	const siginfo_t *si = info;

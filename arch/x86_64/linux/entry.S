@@ -27,22 +27,23 @@ host_call_on_stack:
 	.size	host_call_on_stack, . - host_call_on_stack
 
 /*
- * long host_clone(unsigned long flags, void *top, void (*fn)(void))
- * The child has the parent's registers but rax and rsp.
+ * long host_clone(unsigned long flags, void *top, void (*fn)(void *), void *argument)
+ * The child has the parent's registers but rax and rsp. The kernel reads r8 only with CLONE_SETTLS.
  */
 	.globl	host_clone
 	.type	host_clone, @function
 host_clone:
 	mov	%rdx, %r9
+	mov	%rcx, %r8
 	xor	%edx, %edx
 	xor	%r10d, %r10d
-	xor	%r8d, %r8d
 	mov	$__NR_clone, %eax
 	syscall
 	test	%rax, %rax
 	jz	1f
 	ret
 1:	xor	%ebp, %ebp
+	mov	%r8, %rdi
 	call	*%r9
 	xor	%edi, %edi
 	mov	$__NR_exit, %eax

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 features-$(CONFIG_HOST_LINUX) += host-linux
 
-objs-host-linux := $(addprefix arch/x86_64/linux/, entry.o start.o memory.o code.o time.o vdso.o cpu.o stream.o \
-	console.o terminal.o signals.o fault.o libc_hooks.o)
+objs-host-linux := $(addprefix arch/x86_64/linux/, entry.o start.o memory.o code.o time.o vdso.o cpu.o entropy.o thread.o io.o \
+	stream.o console.o terminal.o signals.o fault.o libc_hooks.o)
 
 # The kernel's interface (package linux-libc-dev), after everything else: only linux/ and asm/ are wanted from there.
 cflags-host-linux := -idirafter /usr/include/x86_64-linux-gnu -idirafter /usr/include

@@ -28,8 +28,8 @@ struct host_cpu {
 /** Calls fn on another stack, whose highest address is `top`; fn does not return. */
 _Noreturn void host_call_on_stack(void *top, void (*fn)(void));
 
-/** Starts a thread of this process that runs fn on a stack that ends at `top`. Returns its id or a negative error. */
-long host_clone(unsigned long flags, void *top, void (*fn)(void));
+/** Starts a thread of this process: fn(argument) on a stack that ends at `top`. Returns its id or a negative error. */
+long host_clone(unsigned long flags, void *top, void (*fn)(void *), void *argument);
 
 /** Where the kernel returns to after a signal handler. */
 void host_signal_return(void);
@@ -71,6 +71,46 @@ void host_futex_wake(uint32_t *word);
 
 /** Signal handler of HOST_SIGNAL_DEADLINE. */
 void host_cpu_deadline(int number, void *info, void *context);
+
+/* thread.c */
+
+/**
+ * Starts a thread that runs fn(argument), with all signals but those of faults blocked: all others are for CPUs.
+ * Returns its id, or a negative kernel error after logging one line that names `what`.
+ */
+long host_thread_start(const char *what, void (*fn)(void *), void *argument);
+
+/** A lock, held for moments only. Zeroed: free. */
+struct host_lock {
+	uint32_t state; /**< 0 free, 1 held, 2 held and waited for; also a futex */
+};
+
+/** Takes the lock. */
+void host_lock(struct host_lock *lock);
+
+/** Gives the lock back. */
+void host_unlock(struct host_lock *lock);
+
+/* io.c */
+
+/**
+ * Makes a file (socket, TAP) non-blocking and has the kernel tell of all that happens to it, by SIGIO at the calling
+ * CPU, which raises ATTN_IO. No thread waits, and nothing is asked while nothing happens. Returns 0 or a negative
+ * kernel error.
+ */
+long host_io_watch(int fd);
+
+/**
+ * A number that is another one whenever something has happened to any watched file. Read it before a file is tried:
+ * while it stays the same there is no need to try again.
+ */
+uint32_t host_io_events(void);
+
+/** Signal handler of SIGIO. */
+void host_io_signal(int number, void *info, void *context);
+
+/** Raises bits in the word of CPU 0, if it is bound. For signal handlers of that CPU. */
+void host_cpu_attend(uint32_t bits);
 
 /* console.c */
 

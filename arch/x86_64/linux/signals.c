@@ -21,7 +21,7 @@ static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP,
 
 /* Those that end a process unless it handles them, but faults. */
 static const int endings[] = { SIGHUP,    SIGINT,  SIGQUIT, SIGUSR1,   SIGUSR2, SIGALRM, SIGTERM,
-			       SIGSTKFLT, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO,   SIGPWR };
+			       SIGSTKFLT, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGPWR };
 
 host_signals host_signals_all(void)
 {
@@ -153,6 +153,8 @@ long host_signals_init(void)
 		error = handle(HOST_SIGNAL_DEADLINE, host_cpu_deadline);
 	if (error >= 0)
 		error = handle(HOST_SIGNAL_RECHECK, on_recheck);
+	if (error >= 0)
+		error = handle(SIGIO, host_io_signal);
 	if (error >= 0)
 		error = set_action(SIGPIPE, &ignore, NULL); /* a write tells it as well */
 	/* A parent may have left anything blocked. */

@@ -9,14 +9,11 @@
 #include <asm/poll.h>
 #include <linux/in.h>
 #include <linux/net.h>
-#include <linux/sched.h>
 #include <stdio.h>
 
 #include <husk/log.h>
 
 #include "arch/x86_64/linux/syscall.h"
-
-#define STREAM_STACK ((size_t)64 << 10)
 
 /* How long a peer may take nothing before it is given up, in ms. */
 #define PATIENCE_MS 10000
@@ -57,11 +54,10 @@ static bool poll_socket(int fd, short events, int timeout)
 	return linux_call3(__NR_poll, (long)&p, 1, timeout) > 0;
 }
 
-static void stream_thread(void)
+static void stream_thread(void *argument)
 {
-	struct plat_stream *s = &stream;
+	struct plat_stream *s = argument;
 
-	host_signal_stack();
 	for (;;) {
 		while (!poll_socket(s->peer != NO_SOCKET ? s->peer : s->listener, POLLIN, -1))
 			;
@@ -70,17 +66,6 @@ static void stream_thread(void)
 		while (__atomic_load_n(&s->turn, __ATOMIC_ACQUIRE) == TURN_READ)
 			host_futex_wait(&s->turn, TURN_READ);
 	}
-}
-
-static long start_thread(void)
-{
-	const unsigned long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
-	void *stack = host_stack_alloc(STREAM_STACK);
-	host_signals before = host_signals_block(host_signals_all()); /* inherited */
-	long id = stack == NULL ? -1 : host_clone(flags, stack, stream_thread);
-
-	host_signals_restore(before);
-	return id;
 }
 
 /* A socket that listens; its port is set in *port. Returns a negative kernel error otherwise. */
@@ -127,11 +112,7 @@ struct plat_stream *plat_stream_open(unsigned port, uint32_t *attention, uint32_
 	s->attention = attention;
 	s->bits = bits;
 	snprintf(s->name, sizeof(s->name), "127.0.0.1:%u", port);
-	fd = start_thread();
-	if (fd >= 0)
-		return s;
-	log_error("cannot start a thread for %s (kernel error %ld): raise the limit 'ulimit -u'", s->name, -fd);
-	return NULL;
+	return host_thread_start(s->name, stream_thread, s) < 0 ? NULL : s;
 }
 
 const char *plat_stream_name(const struct plat_stream *s)

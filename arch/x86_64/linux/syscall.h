@@ -9,13 +9,29 @@
 
 #include <asm/unistd.h>
 
-/** Kernel error numbers that the host looks at (asm-generic/errno-base.h). */
+/** Kernel error numbers that the host looks at (asm-generic/errno-base.h, errno.h). */
 enum linux_error {
+	LINUX_EPERM = 1,
+	LINUX_ENOENT = 2,
 	LINUX_EINTR = 4,
+	LINUX_EIO = 5,
+	LINUX_ENXIO = 6,
 	LINUX_EAGAIN = 11,
 	LINUX_ENOMEM = 12,
+	LINUX_EACCES = 13,
+	LINUX_EFAULT = 14,
+	LINUX_EBUSY = 16,
+	LINUX_ENODEV = 19,
 	LINUX_EINVAL = 22,
 	LINUX_EFBIG = 27,
+	LINUX_ENOSPC = 28,
+	LINUX_EROFS = 30,
+	LINUX_ENOSYS = 38,
+	LINUX_EBADFD = 77,
+	LINUX_EOPNOTSUPP = 95,
+	LINUX_EADDRINUSE = 98,
+	LINUX_ECONNREFUSED = 111,
+	LINUX_EDQUOT = 122,
 };
 
 /**

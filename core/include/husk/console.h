@@ -2,7 +2,8 @@
 /*
  * The host console, shared by the guest's serial ports and the monitor, with
  * QEMU's escape key: Ctrl-A x quits, h helps, c switches to the monitor and back,
- * b sends a break, t switches time stamps, Ctrl-A twice sends one Ctrl-A.
+ * n gives the input to the next port, b sends a break, t switches time stamps,
+ * Ctrl-A twice sends one Ctrl-A.
  */
 #ifndef HUSK_CONSOLE_H
 #define HUSK_CONSOLE_H
@@ -13,6 +14,9 @@
 
 struct vm;
 struct console;
+
+/** Bytes of input that wait for a port. */
+#define CONSOLE_QUEUE 256u
 
 /** One end of the console: a serial port or the monitor. Owned by its device, outlives the VM. */
 struct console_port {
@@ -27,11 +31,13 @@ struct console_port {
 	void (*flush)(struct console_port *port);
 	/** The console has just switched to the port: the monitor shows its prompt. May be NULL. */
 	void (*focused)(struct console_port *port);
-	struct console *console; /**< set by console_attach() */
+	/* The console's: */
+	struct console *console;
+	uint8_t queue[CONSOLE_QUEUE]; /**< input that the port had no room for */
+	size_t queued;
 };
 
-#define CONSOLE_MAX_PORTS 4u
-#define CONSOLE_QUEUE     256u
+#define CONSOLE_MAX_PORTS 8u
 
 /** State of the console of a VM. Zero-initialised, then console_init(). */
 struct console {
@@ -41,11 +47,9 @@ struct console {
 	unsigned focus;               /**< port that gets the input */
 	struct console_port *monitor; /**< or NULL if the image has none */
 	bool monitor_active;
-	bool escape;                  /**< the last byte was Ctrl-A */
-	bool stamps;                  /**< time stamps before each line */
-	bool line_start;              /**< the last byte written ended a line */
-	uint8_t queue[CONSOLE_QUEUE]; /**< input that the port had no room for */
-	size_t queued;
+	bool escape;           /**< the last byte was Ctrl-A */
+	bool stamps;           /**< time stamps before each line */
+	bool line_start;       /**< the last byte written ended a line */
 	uint64_t output_bytes; /**< guest output so far */
 	uint64_t output_ns;    /**< plat_time_ns() of the last guest output */
 };
@@ -67,8 +71,8 @@ void console_output(struct console_port *port, const uint8_t *data, size_t size)
 
 /**
  * Takes input from the host, handles escapes, gives the rest to the port in focus. Called by the run loop. Nothing is
- * lost: input that the port has no room for is queued, and once the queue is full the host's is left where it is,
- * escapes included, until the port takes some.
+ * lost: input that the port has no room for is queued, and once its queue is full the host's is left where it is,
+ * escapes included, until the port takes some. Only what is pasted right behind Ctrl-A n is, if the next port's is full.
  */
 void console_poll(struct console *c);
 

@@ -33,4 +33,20 @@ static inline void irq_set(struct irq_line *line, bool level)
 		line->input(line->controller, line->n, level);
 }
 
+/** Several lines on one input: it is high while any of them is. Zero-initialised, `out` connected. */
+struct irq_shared {
+	struct irq_line out;
+	unsigned high; /**< lines that are high now */
+};
+
+/** The irq_input of a struct irq_shared, the controller; `n` is of no meaning. For lines that start low. */
+static inline void irq_shared_input(void *controller, unsigned n, bool level)
+{
+	struct irq_shared *shared = (struct irq_shared *)controller;
+
+	(void)n;
+	shared->high += level ? 1u : -1u;
+	irq_set(&shared->out, shared->high != 0);
+}
+
 #endif

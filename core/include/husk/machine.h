@@ -3,8 +3,18 @@
 #ifndef HUSK_MACHINE_H
 #define HUSK_MACHINE_H
 
+#include <stdint.h>
+
+struct device;
+struct irq_line;
 struct vm;
 struct vcpu;
+
+/** Devices that a machine has room for beyond its own: slots 0 to MACHINE_SLOTS - 1. */
+#define MACHINE_SLOTS 8u
+
+/** Bytes of a slot's window. */
+#define MACHINE_SLOT_SIZE 0x200u
 
 /** The contract. */
 struct machine {
@@ -18,6 +28,13 @@ struct machine {
 	 * reset; RAM may hold anything. Returns 0 or a negative errno (the run then ends with HUSK_EXIT_PAYLOAD).
 	 */
 	int (*load)(struct vm *vm);
+	/**
+	 * Puts a device that is no part of the board into a free slot: gives it a window of MACHINE_SLOT_SIZE bytes on
+	 * the bus, and connects its interrupt line, level triggered. Called between build() and load(), for slot 0, 1,
+	 * … in this order; the guest finds them as devices "virtio,mmio" in the device tree that the build made.
+	 * Returns 0 or what bus_attach() says. NULL: the machine has no slots.
+	 */
+	int (*plug)(struct vm *vm, unsigned slot, struct device *dev, struct irq_line *irq);
 	/** Prints a line about the board for the monitor. May be NULL. */
 	void (*describe)(struct vm *vm);
 };

@@ -9,7 +9,8 @@ struct option {
 	const char *value; /**< name of the value for the help text, "" if there is none */
 	const char *help;  /**< one line, no full stop */
 	/**
-	 * The option was given; value is what follows the =, "" if there is none. Called before the VM is made.
+	 * The option was given; value is what follows the =, "" if there is none; it does not last, see option_keep().
+	 * Called before the VM is made.
 	 * Returns 0, or -EINVAL if the value is wrong, which ends the run.
 	 */
 	int (*given)(const char *value);
@@ -21,5 +22,8 @@ struct option {
 	static const struct option *const option_entry_##id __attribute__((used, retain, section("husk_options"))) = \
 		&option_##id;                                                                                        \
 	static const struct option option_##id
+
+/** A copy of the value of an option that lasts to the end of the run; NULL if it is empty or there is no memory. */
+const char *option_keep(const char *value);
 
 #endif

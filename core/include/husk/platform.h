@@ -21,6 +21,7 @@ enum attention {
 	ATTN_IRQ = 1u << 2,     /**< a guest interrupt line or mask changed */
 	ATTN_REQUEST = 1u << 3, /**< the VM was asked to stop, reset or report */
 	ATTN_DEBUG = 1u << 4,   /**< the debugger has something to say, or the guest reached what it waits for */
+	ATTN_IO = 1u << 5,      /**< a disk or network has something for its front end (io.h) */
 };
 
 /** Exit status of the whole run; on host `linux` the process's, on `pc` see plat_exit(). */
@@ -102,6 +103,12 @@ uint64_t plat_counter(void);
 
 /** Wall-clock time in nanoseconds since 1970-01-01 UTC, or 0 if the host cannot tell. */
 uint64_t plat_wallclock_ns(void);
+
+/**
+ * Fills a buffer with numbers that nobody can foresee, fit for keys. Does not wait. Returns 0, or -ENODEV if the host
+ * has no source of them.
+ */
+int plat_entropy(void *buf, size_t size);
 
 /**
  * Makes `attention` the word of the calling CPU: its deadline raises ATTN_TIMER

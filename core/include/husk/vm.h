@@ -9,6 +9,7 @@
 #include <husk/bus.h>
 #include <husk/console.h>
 #include <husk/engine.h>
+#include <husk/io.h>
 #include <husk/machine.h>
 #include <husk/memory.h>
 #include <husk/params.h>
@@ -40,11 +41,13 @@ struct vm {
 	struct console console;
 	struct vcpu *vcpus[VM_MAX_VCPUS];
 	unsigned nr_vcpus;
-	void *board;         /**< the machine's own state */
-	void *hypercalls;    /**< state of the features that answer hypercalls (hypercall.h), or NULL */
-	uint32_t request;    /**< enum vm_request */
-	uint64_t resets;     /**< times the guest was started again */
-	uint64_t started_ns; /**< plat_time_ns() of the last start */
+	struct io_client *io_clients; /**< polled for ATTN_IO, see io_attach() */
+	unsigned slots;               /**< of the machine, taken by vm_plug() */
+	void *board;                  /**< the machine's own state */
+	void *hypercalls;             /**< state of the features that answer hypercalls (hypercall.h), or NULL */
+	uint32_t request;             /**< enum vm_request */
+	uint64_t resets;              /**< times the guest was started again */
+	uint64_t started_ns;          /**< plat_time_ns() of the last start */
 	/** Runs a vCPU for the run loop: engine->run, unless a debugger in the image stands in between. */
 	enum engine_exit (*run)(struct vcpu *v);
 	void *run_ctx; /**< the debugger's own state, for run() */
@@ -65,6 +68,12 @@ struct vm {
  * logging the reason; *out is then not set.
  */
 int vm_create(const struct params *params, const struct payload *payload, struct vm **out);
+
+/**
+ * Puts a device into the machine's next free slot, see machine.plug(). For features that bring devices, when they are
+ * attached. Returns 0, or a negative errno after logging the reason and the remedy.
+ */
+int vm_plug(struct vm *vm, struct device *dev, struct irq_line *irq);
 
 /** Asks the VM to stop, reset or end, and wakes it. Safe from any CPU. */
 void vm_request(struct vm *vm, enum vm_request what);

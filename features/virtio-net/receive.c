@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Frames to the guest (virtio 1.2, 5.1.6.3 and 5.1.6.4). A back end puts a frame right into the driver's buffers, as
+ * many as the largest frame may need; those that it did not need serve the next.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "features/virtio-net/virtio_net.h"
+
+static bool is_mergeable(const struct virtio_net *card)
+{
+	return virtio_has(&card->virtio, VIRTIO_NET_F_MRG_RXBUF);
+}
+
+/** Bytes of buffers that the largest frame needs. */
+static uint64_t wanted(const struct virtio_net *card)
+{
+	bool large = virtio_has(&card->virtio, VIRTIO_NET_F_GUEST_TSO4) ||
+		     virtio_has(&card->virtio, VIRTIO_NET_F_GUEST_TSO6);
+
+	return sizeof(struct net_header) + (large ? NET_LARGE_MAX : NET_FRAME_MAX);
+}
+
+/* The stock. */
+
+/** Takes one more buffer of the driver; false if there is none. */
+static bool add_buffer(struct virtio_net *card)
+{
+	struct virtio_net_stock *s = &card->stock;
+	struct virtio_chain chain = { .vectors = s->vectors + s->nr_vectors, .room = VIRTIO_NET_SEGMENTS };
+	uint64_t size;
+
+	if (virtqueue_next(&card->queues[VIRTIO_NET_RECEIVE], &chain) <= 0)
+		return false;
+	size = io_vectors_size(chain.vectors, chain.nr_in);
+	/* Room for the header in each, so that a frame finds it wherever it begins (5.1.6.3.1). */
+	if (chain.nr_out != 0 || size < sizeof(struct net_header)) {
+		virtio_fail(&card->virtio, VIRTIO_NET_RECEIVE, "a buffer has no room for a header, or is to be read");
+		return false;
+	}
+	s->buffers[s->nr_buffers++] =
+		(struct virtio_net_buffer){ .head = chain.head, .nr_vectors = (uint16_t)chain.nr_in, .size = size };
+	s->nr_vectors += chain.nr_in;
+	s->size += size;
+	return true;
+}
+
+/**
+ * Fills the stock. False: it is not enough for a frame, and the driver tells when it has more. If all of its buffers
+ * together are not, frames have to do with those.
+ */
+static bool fill_stock(struct virtio_net *card)
+{
+	struct virtio_net_stock *s = &card->stock;
+	uint64_t want = wanted(card);
+
+	if (!is_mergeable(card))
+		return s->nr_buffers != 0 || add_buffer(card);
+	while (s->size < want && s->nr_vectors + VIRTIO_NET_SEGMENTS <= VIRTIO_NET_VECTORS) {
+		if (!add_buffer(card))
+			return s->nr_buffers == card->queues[VIRTIO_NET_RECEIVE].size;
+	}
+	return true;
+}
+
+/** Takes the oldest buffers out of the stock. */
+static void remove_buffers(struct virtio_net_stock *s, unsigned nr_buffers)
+{
+	unsigned nr_vectors = 0;
+
+	for (unsigned i = 0; i < nr_buffers; i++) {
+		nr_vectors += s->buffers[i].nr_vectors;
+		s->size -= s->buffers[i].size;
+	}
+	s->nr_buffers -= nr_buffers;
+	s->nr_vectors -= nr_vectors;
+	memmove(s->buffers, s->buffers + nr_buffers, s->nr_buffers * sizeof(s->buffers[0]));
+	memmove(s->vectors, s->vectors + nr_vectors, s->nr_vectors * sizeof(s->vectors[0]));
+}
+
+/* Frames. */
+
+/** Gives the driver a frame of `size` bytes, which lies in the oldest buffers behind the header's place. */
+static void deliver(struct virtio_net *card, struct net_header *h, uint64_t size)
+{
+	struct virtio_net_stock *s = &card->stock;
+	unsigned nr_buffers = 0, nr_vectors = 0;
+	uint64_t left = size + sizeof(*h);
+
+	while (left != 0) {
+		const struct virtio_net_buffer *b = &s->buffers[nr_buffers++];
+		uint64_t n = left < b->size ? left : b->size;
+
+		virtqueue_give(&card->queues[VIRTIO_NET_RECEIVE], b->head, (uint32_t)n);
+		nr_vectors += b->nr_vectors;
+		left -= n;
+	}
+	virtio_announce(&card->virtio, s->vectors, nr_vectors);
+	h->num_buffers = (uint16_t)nr_buffers;
+	io_vectors_write(s->vectors, s->buffers[0].nr_vectors, 0, h, sizeof(*h));
+	remove_buffers(s, nr_buffers);
+	card->received++;
+}
+
+/** The vectors of the stock that a frame may use, behind the header's place. Returns how many. */
+static unsigned frame_vectors(const struct virtio_net *card, struct io_vector *frame)
+{
+	const struct virtio_net_stock *s = &card->stock;
+	unsigned nr = is_mergeable(card) ? s->nr_vectors : s->buffers[0].nr_vectors, all = nr;
+	struct io_vector *v = frame;
+	struct net_header place;
+
+	memcpy(frame, s->vectors, nr * sizeof(frame[0]));
+	virtio_take_front(&v, &nr, &place, sizeof(place));
+	memmove(frame, frame + (all - nr), nr * sizeof(frame[0]));
+	return nr;
+}
+
+void virtio_net_receive(struct virtio_net *card)
+{
+	struct io_vector frame[VIRTIO_NET_VECTORS];
+	uint8_t destination[MAC_SIZE] = { 0 };
+	struct net_header h;
+
+	virtqueue_ignore(&card->queues[VIRTIO_NET_RECEIVE]);
+	while (virtio_is_running(&card->virtio) && fill_stock(card)) {
+		unsigned nr = frame_vectors(card, frame);
+		int size = net_receive(card->net, &h, frame, nr);
+
+		if (size == -EAGAIN)
+			break;
+		io_vectors_read(frame, nr, 0, destination, sizeof(destination));
+		if (size < 0)
+			card->dropped++;
+		else if (!net_filter_accepts(&card->filter, destination))
+			card->filtered++;
+		else
+			deliver(card, &h, (uint64_t)size);
+	}
+	virtqueue_flush(&card->queues[VIRTIO_NET_RECEIVE]);
+}
