@@ -310,8 +310,17 @@ int mips_probe(struct mips_cpu *c, uint64_t va, uint64_t *gpa)
 	return 0;
 }
 
+/*
+ * The place for the other kind of access is taken only if nobody needs it: where a loop loads from one page and stores
+ * to another that has the same place, each keeps its own.
+ */
+static bool is_free(const struct mips_stlb_entry *e, uint64_t tag)
+{
+	return e->tag == MIPS_TAG_NEVER || e->tag == tag;
+}
+
 /* Caches the translation of a page of RAM. Stores to code pages stay slow, so that the engine hears of them. */
-static void fill(struct mips_cpu *c, uint64_t va, const struct mips_mapping *m)
+static void fill(struct mips_cpu *c, uint64_t va, const struct mips_mapping *m, bool store)
 {
 	const struct memory *memory = &c->vcpu.vm->memory;
 	uint64_t gpa = m->gpa & GUEST_PAGE_MASK;
@@ -323,12 +332,13 @@ static void fill(struct mips_cpu *c, uint64_t va, const struct mips_mapping *m)
 
 	if (host == NULL || c->watch_data || (c->nr_watchpoints != 0 && is_watched_page(c, va)))
 		return;
-	if (m->readable) {
+	if (m->readable && (!store || is_free(mips_stlb_read(c, va), e.tag))) {
 		*mips_stlb_read(c, va) = e;
 		note_local(c, false, va, m->local);
 	}
 	/* What can be stored to through an entry can be loaded through it as well: so translated code may rely on it. */
-	if (m->writable && m->readable && !memory_is_code(memory, gpa)) {
+	if (m->writable && m->readable && (store || is_free(mips_stlb_write(c, va), e.tag)) &&
+	    !memory_is_code(memory, gpa)) {
 		*mips_stlb_write(c, va) = e;
 		note_local(c, true, va, m->local);
 	}
@@ -343,15 +353,15 @@ static bool load_aligned(struct mips_cpu *c, const struct mips_insn *i, uint64_t
 	if (debugger_stops(c, i, va, size, DEBUG_READ) || !resolve_or_raise(c, i, va, MIPS_READ, &m))
 		return false;
 	if (m.cvmseg) {
-		memcpy(&v, c->cvmseg + m.gpa, size);
+		v = mips_host_read(c->cvmseg + m.gpa, size);
 	} else {
 		host = memory_borrow(&c->vcpu.vm->memory, m.gpa, size);
 		if (host == NULL) {
 			*value = bus_read(&c->vcpu.vm->mmio, m.gpa, size);
 			return true;
 		}
-		fill(c, va, &m);
-		memcpy(&v, host, size);
+		fill(c, va, &m, false);
+		v = mips_host_read(host, size);
 	}
 	*value = mips_swap(c, v, size);
 	return true;
@@ -367,7 +377,7 @@ static bool store_aligned(struct mips_cpu *c, const struct mips_insn *i, uint64_
 	if (debugger_stops(c, i, va, size, DEBUG_WRITE) || !resolve_or_raise(c, i, va, MIPS_WRITE, &m))
 		return false;
 	if (m.cvmseg) {
-		memcpy(c->cvmseg + m.gpa, &v, size);
+		mips_host_write(c->cvmseg + m.gpa, size, v);
 		return true;
 	}
 	host = memory_borrow(memory, m.gpa, size);
@@ -376,8 +386,8 @@ static bool store_aligned(struct mips_cpu *c, const struct mips_insn *i, uint64_
 		return true;
 	}
 	memory_announce_write(memory, m.gpa, size);
-	fill(c, va, &m);
-	memcpy(host, &v, size);
+	fill(c, va, &m, true);
+	mips_host_write(host, size, v);
 	return true;
 }
 

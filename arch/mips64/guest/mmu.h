@@ -91,6 +91,31 @@ static inline uint64_t mips_swap(const struct mips_cpu *c, uint64_t v, unsigned 
 	return __builtin_bswap64(v) >> (64 - 8 * size);
 }
 
+/** 1, 2, 4 or 8 bytes of host memory: memcpy() with a size known, as the C library's goes byte by byte. */
+static inline uint64_t mips_host_read(const void *host, unsigned size)
+{
+	uint64_t v = 0;
+
+	switch (size) {
+	case 1: memcpy(&v, host, 1); break;
+	case 2: memcpy(&v, host, 2); break;
+	case 4: memcpy(&v, host, 4); break;
+	default: memcpy(&v, host, 8); break;
+	}
+	return v;
+}
+
+/** Writes the low 1, 2, 4 or 8 bytes. */
+static inline void mips_host_write(void *host, unsigned size, uint64_t v)
+{
+	switch (size) {
+	case 1: memcpy(host, &v, 1); break;
+	case 2: memcpy(host, &v, 2); break;
+	case 4: memcpy(host, &v, 4); break;
+	default: memcpy(host, &v, 8); break;
+	}
+}
+
 /** Place of an address in a soft TLB. */
 static inline unsigned mips_stlb_index(uint64_t va)
 {
@@ -122,9 +147,7 @@ static inline bool mips_load(struct mips_cpu *c, const struct mips_insn *i, uint
 
 	if (__builtin_expect(e->tag != mips_stlb_key(c, va, size), 0))
 		return mips_load_slow(c, i, va, size, value);
-	uint64_t v = 0;
-	memcpy(&v, (const void *)(uintptr_t)(va + e->to_host), size);
-	*value = mips_swap(c, v, size);
+	*value = mips_swap(c, mips_host_read((const void *)(uintptr_t)(va + e->to_host), size), size);
 	return true;
 }
 
@@ -135,8 +158,7 @@ static inline bool mips_store(struct mips_cpu *c, const struct mips_insn *i, uin
 
 	if (__builtin_expect(e->tag != mips_stlb_key(c, va, size), 0))
 		return mips_store_slow(c, i, va, size, value);
-	uint64_t v = mips_swap(c, value, size);
-	memcpy((void *)(uintptr_t)(va + e->to_host), &v, size);
+	mips_host_write((void *)(uintptr_t)(va + e->to_host), size, mips_swap(c, value, size));
 	return true;
 }
 

@@ -6,8 +6,6 @@
  */
 #include "arch/mips64/guest/walker.h"
 
-#include <string.h>
-
 #include <husk/feature.h>
 #include <husk/log.h>
 #include <husk/memory.h>
@@ -66,7 +64,7 @@ static uint64_t index_in(const struct walk *w, unsigned place)
 /* Reads as kernel mode would, but from unmapped segments and RAM only; anything else ends the walk. */
 static bool read_guest(const struct mips_cpu *c, uint64_t va, unsigned log, uint64_t *value)
 {
-	uint64_t gpa, v = 0;
+	uint64_t gpa;
 	const void *host;
 
 	if (va >> 62 == 2)
@@ -78,8 +76,7 @@ static bool read_guest(const struct mips_cpu *c, uint64_t va, unsigned log, uint
 	host = memory_borrow(&c->vcpu.vm->memory, gpa, 1ull << log);
 	if (host == NULL || gpa % (1u << log) != 0)
 		return false;
-	memcpy(&v, host, 1u << log);
-	*value = mips_swap(c, v, 1u << log);
+	*value = mips_swap(c, mips_host_read(host, 1u << log), 1u << log);
 	return true;
 }
 
