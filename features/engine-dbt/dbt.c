@@ -274,6 +274,19 @@ static bool is_unmapped(uint64_t va)
 	return va >> 62 == 2 || (va >= 0xffffffff80000000ull && va < 0xffffffffc0000000ull);
 }
 
+/* The page behind one that is translated, in which its last branch has its delay slot. */
+static void find_next_page(struct mips_cpu *c, struct mips_source *source)
+{
+	uint64_t va = (source->pc & GUEST_PAGE_MASK) + GUEST_PAGE_SIZE;
+	struct mips_mapping m;
+	struct mips_fault f;
+
+	if (!mips_resolve(c, va, MIPS_FETCH, &m, &f) || m.cvmseg || m.gpa > INT32_MAX)
+		return;
+	source->next_gpa = m.gpa;
+	source->next_page = memory_borrow(&c->vcpu.vm->memory, m.gpa, GUEST_PAGE_SIZE);
+}
+
 static void add_exits(struct dbt *d, const struct x86_block *made)
 {
 	struct blocks *b = &d->blocks;
@@ -305,6 +318,7 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 		.ir = d->ir,
 		.tlb_read = tlb + (int32_t)offsetof(struct mips_stlb, read),
 		.tlb_write = tlb + (int32_t)offsetof(struct mips_stlb, write),
+		.fetch_tlb = (int32_t)(offsetof(struct mips_cpu, itlbs) + (size_t)c->mode * sizeof(c->itlbs[0])),
 		.has_tag_key = c->mode != MIPS_KERNEL,
 		.big_endian = c->big_endian,
 		/* A careful block goes round once, and on as usual. */
@@ -316,6 +330,7 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 	if (!blocks_have_room(b, X86_BLOCK_MAX_BYTES, X86_MAX_EXITS) || d->max_insns - d->next_insn < MIPS_BLOCK_INSNS)
 		flush_blocks(d);
 	source.insns = &d->insns[d->next_insn];
+	find_next_page(c, &source);
 	mips_translate_block(&source, d->ir);
 	if ((key->mode & BLOCK_CAREFUL) == 0)
 		dbt_run_passes(d->ir, d->pass_work);
@@ -347,20 +362,20 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 	return blocks_add(b, &block);
 }
 
-/* Physical address of the code at c->pc; false if the fetch took an exception. Remembered by page. */
-static bool fetch_address(struct mips_cpu *c, uint64_t *gpa)
+/* Physical address of the code at va; false if the fetch took an exception. Remembered by page. */
+static bool fetch_address(struct mips_cpu *c, uint64_t va, uint64_t *gpa)
 {
-	struct mips_itlb *slot = &c->itlb[(c->pc >> GUEST_PAGE_SHIFT) % MIPS_ITLB_ENTRIES];
-	uint64_t tag = (c->pc & GUEST_PAGE_MASK) | c->asid_key;
+	struct mips_itlb *slot = &c->itlb[(va >> GUEST_PAGE_SHIFT) % MIPS_ITLB_ENTRIES];
+	uint64_t tag = (va & GUEST_PAGE_MASK) | c->asid_key;
 
-	if (slot->tag == tag && (c->pc & 3) == 0) {
-		*gpa = slot->gpa | (c->pc & ~GUEST_PAGE_MASK);
+	if (slot->tag == tag && (va & 3) == 0) {
+		*gpa = slot->gpa | (va & ~GUEST_PAGE_MASK);
 		return true;
 	}
-	if (!mips_translate_fetch(c, c->pc, false, c->pc, gpa))
+	if (!mips_translate_fetch(c, va, false, va, gpa))
 		return false;
 	/* Nothing changes there but with a change of mode that forgets all. */
-	if (is_unmapped(c->pc))
+	if (is_unmapped(va))
 		return true;
 	/* What the jump cache holds of a page is known to be valid by the page's entry here. */
 	if (slot->tag != MIPS_TAG_NEVER)
@@ -378,7 +393,7 @@ static uint32_t block_at_pc(struct mips_cpu *c, bool careful, uint32_t max)
 	uint32_t n;
 
 	d->counts.lookups++;
-	if (!fetch_address(c, &key.gpa))
+	if (!fetch_address(c, c->pc, &key.gpa))
 		return BLOCK_NONE;
 	n = blocks_find(&d->blocks, &key);
 	if (n == BLOCK_NONE) {
@@ -396,10 +411,28 @@ static uint32_t block_at_pc(struct mips_cpu *c, bool careful, uint32_t max)
 
 /* --- running */
 
+_Static_assert(sizeof(struct x86_fetch_entry) == sizeof(struct mips_itlb) &&
+		       offsetof(struct x86_fetch_entry, gpa) == offsetof(struct mips_itlb, gpa),
+	       "generated code reads struct mips_itlb");
+_Static_assert(sizeof(struct x86_fp_last) == sizeof(struct mips_fp_last) &&
+		       offsetof(struct x86_fp_last, note) == offsetof(struct mips_fp_last, note),
+	       "generated code writes struct mips_fp_last");
+
 static void stop_at_breakpoint(struct mips_cpu *c)
 {
 	set_place(c, &somewhere[1], c->pc);
 	mips_stop_for_debugger(c, &somewhere[1], DEBUG_BREAKPOINT, c->pc);
+}
+
+/* A branch at the end of a page: the check of the next one wants to find it. */
+static void touch_next_page(struct mips_cpu *c)
+{
+	uint64_t va = c->pc + 4, gpa;
+	struct mips_mapping m;
+	struct mips_fault f;
+
+	if ((va & ~GUEST_PAGE_MASK) == 0 && mips_resolve(c, va, MIPS_FETCH, &m, &f))
+		fetch_address(c, va, &gpa);
 }
 
 static void step_insn(struct dbt *d)
@@ -407,6 +440,7 @@ static void step_insn(struct dbt *d)
 	struct mips_cpu *c = &d->cpu;
 
 	d->counts.steps++;
+	touch_next_page(c);
 	if (c->fpu.settle != NULL)
 		c->fpu.settle(c);
 	dbt_step_insn(c);
@@ -574,6 +608,7 @@ static void make_runtime(struct dbt *d)
 		.var = mips_var_offset,
 		.nr_state = MIPS_VAR_STATE,
 		.first_fp = MIPS_VAR_FPR,
+		.fetch_entries = MIPS_ITLB_ENTRIES,
 		.tlb_bits = (unsigned)__builtin_ctz(MIPS_STLB_ENTRIES),
 		.pins = pins,
 		.nr_pins = sizeof(pins) / sizeof(pins[0]),

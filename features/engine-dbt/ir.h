@@ -28,91 +28,93 @@ typedef uint8_t ir_var;
  * Operations: name, then what they do. `w` works on 32 bits and sign-extends the
  * result; shifts by a variable use its low 5 or 6 bits.
  */
-#define IR_OPS(X)                                                                                                \
-	X(CONST) /* d = imm */                                                                                   \
-	X(MOV)   /* d = a */                                                                                     \
-	X(ADD)   /* d = a + b */                                                                                 \
-	X(ADDW)                                                                                                  \
-	X(SUB)                                                                                                   \
-	X(SUBW)                                                                                                  \
-	X(AND)                                                                                                   \
-	X(OR)                                                                                                    \
-	X(XOR)                                                                                                   \
-	X(NOR)                                                                                                   \
-	X(ADDI) /* d = a + imm, imm has 32 bits */                                                               \
-	X(ADDIW)                                                                                                 \
-	X(ANDI) /* imm has 31 bits, not negative */                                                              \
-	X(ORI)                                                                                                   \
-	X(XORI)                                                                                                  \
-	X(SLT)  /* d = a < b, signed */                                                                          \
-	X(SLTU) /* unsigned */                                                                                   \
-	X(SLTI)                                                                                                  \
-	X(SLTIU)                                                                                                 \
-	X(SEQ) /* d = a == b */                                                                                  \
-	X(SNE)                                                                                                   \
-	X(SHL) /* d = a << b */                                                                                  \
-	X(SHLW)                                                                                                  \
-	X(SHR)                                                                                                   \
-	X(SHRW)                                                                                                  \
-	X(SAR)                                                                                                   \
-	X(SARW)                                                                                                  \
-	X(ROR)                                                                                                   \
-	X(RORW)                                                                                                  \
-	X(SHLI) /* d = a << imm */                                                                               \
-	X(SHLIW)                                                                                                 \
-	X(SHRI)                                                                                                  \
-	X(SHRIW)                                                                                                 \
-	X(SARI)                                                                                                  \
-	X(SARIW)                                                                                                 \
-	X(RORI)                                                                                                  \
-	X(RORIW)                                                                                                 \
-	X(SEXT8) /* d = a's low byte, sign-extended */                                                           \
-	X(SEXT16)                                                                                                \
-	X(SEXT32)                                                                                                \
-	X(ZEXT32)                                                                                                \
-	X(MUL) /* d = a * b */                                                                                   \
-	X(MULW)                                                                                                  \
-	X(MULH) /* e:d = a * b, signed 128-bit product */                                                        \
-	X(MULHU)                                                                                                 \
-	X(DIV)  /* d = a / b, e = a % b; dividing by 0, or MIN by -1, is the helper's, as in EXEC */             \
-	X(DIVW) /* of the low 32 bits, sign-extended */                                                          \
-	X(DIVU)                                                                                                  \
-	X(DIVUW)                                                                                                 \
-	X(CLZ) /* d = number of zero bits above the highest one of a */                                          \
-	X(CLZW)                                                                                                  \
-	X(MOVZ) /* d = a if b is zero */                                                                         \
-	X(MOVN)                                                                                                  \
-	X(LOAD)  /* d = memory[a + imm], size bytes, is_signed; e, if there is one, from a MAP */                \
-	X(STORE) /* memory[a + imm] = b; e likewise */                                                           \
-	X(MAP)   /* d = for the e of accesses to [a + imm, a + imm + note), if it is in one page and the last */ \
-		 /* `size` bytes are aligned so; is_signed if for stores, too. Else leave to pc, to a block */   \
-		 /* without MAPs */                                                                              \
-	X(SC)    /* if the link of LL is there and for a + imm: memory[a + imm] = b, d = 1, and no link. */      \
-		 /* Else as EXEC */                                                                              \
-	X(EXEC)  /* the front end's helper executes the instruction at pc; any state may change */               \
-	X(STATE) /* d = the field of the state at offset imm, size bytes, is_signed */                           \
-	X(PUT)   /* the field of the state at offset imm, size bytes = a */                                      \
-	X(TRAP)  /* as EXEC, if a cc b; IR_ZERO compares with zero */                                            \
-	X(STEP)  /* the engine executes the instruction at pc with its delay slot, then control leaves */        \
-	X(FADD)  /* d = a + b on FP variables, size 4 or 8, with note and insn: see below */                     \
-	X(FSUB)                                                                                                  \
-	X(FMUL)                                                                                                  \
-	X(FDIV)                                                                                                  \
-	X(FSQRT) /* of a */                                                                                      \
-	X(FNEG)                                                                                                  \
-	X(FABS)                                                                                                  \
-	X(FMADD)  /* d = a * b + e, rounded after each step */                                                   \
-	X(FMSUB)  /* d = a * b - e */                                                                            \
-	X(FNMADD) /* -(a * b + e) */                                                                             \
-	X(FNMSUB) /* -(a * b - e) */                                                                             \
-	X(FCMP)   /* d (not FP) = a is `fcc` to b, 0 or 1, and so bit imm of the FP status */                    \
-	X(FCVT)   /* d = a converted as `cvt` says */                                                            \
-	X(FMOV)   /* d = a, size 8; or its low half, size 4 */                                                   \
-	X(FGET)   /* d (not FP) = a, size 8; or its low half, sign-extended, size 4 */                           \
-	X(FPUT)   /* d = a (not FP), size 8; or the low half of d becomes that of a, size 4 */                   \
-	X(ATTEND) /* leave to imm if attention is pending, where the engine counts instructions */               \
-	X(BRANCH) /* leave to imm if a cc b; IR_ZERO compares with zero */                                       \
-	X(EXIT)   /* leave to imm */                                                                             \
+#define IR_OPS(X)                                                                                                                        \
+	X(CONST) /* d = imm */                                                                                                           \
+	X(MOV)   /* d = a */                                                                                                             \
+	X(ADD)   /* d = a + b */                                                                                                         \
+	X(ADDW)                                                                                                                          \
+	X(SUB)                                                                                                                           \
+	X(SUBW)                                                                                                                          \
+	X(AND)                                                                                                                           \
+	X(OR)                                                                                                                            \
+	X(XOR)                                                                                                                           \
+	X(NOR)                                                                                                                           \
+	X(ADDI) /* d = a + imm, imm has 32 bits */                                                                                       \
+	X(ADDIW)                                                                                                                         \
+	X(ANDI) /* imm has 31 bits, not negative */                                                                                      \
+	X(ORI)                                                                                                                           \
+	X(XORI)                                                                                                                          \
+	X(SLT)  /* d = a < b, signed */                                                                                                  \
+	X(SLTU) /* unsigned */                                                                                                           \
+	X(SLTI)                                                                                                                          \
+	X(SLTIU)                                                                                                                         \
+	X(SEQ) /* d = a == b */                                                                                                          \
+	X(SNE)                                                                                                                           \
+	X(SHL) /* d = a << b */                                                                                                          \
+	X(SHLW)                                                                                                                          \
+	X(SHR)                                                                                                                           \
+	X(SHRW)                                                                                                                          \
+	X(SAR)                                                                                                                           \
+	X(SARW)                                                                                                                          \
+	X(ROR)                                                                                                                           \
+	X(RORW)                                                                                                                          \
+	X(SHLI) /* d = a << imm */                                                                                                       \
+	X(SHLIW)                                                                                                                         \
+	X(SHRI)                                                                                                                          \
+	X(SHRIW)                                                                                                                         \
+	X(SARI)                                                                                                                          \
+	X(SARIW)                                                                                                                         \
+	X(RORI)                                                                                                                          \
+	X(RORIW)                                                                                                                         \
+	X(SEXT8) /* d = a's low byte, sign-extended */                                                                                   \
+	X(SEXT16)                                                                                                                        \
+	X(SEXT32)                                                                                                                        \
+	X(ZEXT32)                                                                                                                        \
+	X(MUL) /* d = a * b */                                                                                                           \
+	X(MULW)                                                                                                                          \
+	X(MULH) /* e:d = a * b, signed 128-bit product */                                                                                \
+	X(MULHU)                                                                                                                         \
+	X(DIV)  /* d = a / b, e = a % b; dividing by 0, or MIN by -1, is the helper's, as in EXEC */                                     \
+	X(DIVW) /* of the low 32 bits, sign-extended */                                                                                  \
+	X(DIVU)                                                                                                                          \
+	X(DIVUW)                                                                                                                         \
+	X(CLZ) /* d = number of zero bits above the highest one of a */                                                                  \
+	X(CLZW)                                                                                                                          \
+	X(MOVZ) /* d = a if b is zero */                                                                                                 \
+	X(MOVN)                                                                                                                          \
+	X(LOAD)  /* d = memory[a + imm], size bytes, is_signed; e, if there is one, from a MAP */                                        \
+	X(STORE) /* memory[a + imm] = b; e likewise */                                                                                   \
+	X(MAP)   /* d = for the e of accesses to [a + imm, a + imm + note), if it is in one page and the last */                         \
+		 /* `size` bytes are aligned so; is_signed if for stores, too. Else leave to pc, to a block */                           \
+		 /* without MAPs */                                                                                                      \
+	X(SC)    /* if the link of LL is there and for a + imm: memory[a + imm] = b, d = 1, and no link. */                              \
+		 /* Else as EXEC */                                                                                                      \
+	X(EXEC)  /* the front end's helper executes the instruction at pc; any state may change */                                       \
+	X(STATE) /* d = the field of the state at offset imm, size bytes, is_signed */                                                   \
+	X(PUT)   /* the field of the state at offset imm, size bytes = a */                                                              \
+	X(TRAP)  /* as EXEC, if a cc b; IR_ZERO compares with zero */                                                                    \
+	X(SAME)  /* go on if the code behind the page's end, at pc + 4, is still what it was: the word `note` is at host address insn, \
+		   and, unless is_signed, the address still leads to the page imm. Else as STEP */ \
+	X(STEP)  /* the engine executes the instruction at pc with its delay slot, then control leaves */                                \
+	X(FADD)  /* d = a + b on FP variables, size 4 or 8, with note and insn: see below */                                             \
+	X(FSUB)                                                                                                                          \
+	X(FMUL)                                                                                                                          \
+	X(FDIV)                                                                                                                          \
+	X(FSQRT) /* of a */                                                                                                              \
+	X(FNEG)                                                                                                                          \
+	X(FABS)                                                                                                                          \
+	X(FMADD)  /* d = a * b + e, rounded after each step */                                                                           \
+	X(FMSUB)  /* d = a * b - e */                                                                                                    \
+	X(FNMADD) /* -(a * b + e) */                                                                                                     \
+	X(FNMSUB) /* -(a * b - e) */                                                                                                     \
+	X(FCMP)   /* d (not FP) = a is `fcc` to b, 0 or 1, and so bit imm of the FP status */                                            \
+	X(FCVT)   /* d = a converted as `cvt` says */                                                                                    \
+	X(FMOV)   /* d = a, size 8; or its low half, size 4 */                                                                           \
+	X(FGET)   /* d (not FP) = a, size 8; or its low half, sign-extended, size 4 */                                                   \
+	X(FPUT)   /* d = a (not FP), size 8; or the low half of d becomes that of a, size 4 */                                           \
+	X(ATTEND) /* leave to imm if attention is pending, where the engine counts instructions */                                       \
+	X(BRANCH) /* leave to imm if a cc b; IR_ZERO compares with zero */                                                               \
+	X(EXIT)   /* leave to imm */                                                                                                     \
 	X(JUMP)   /* leave to the address in a */
 
 enum ir_opcode {
@@ -220,7 +222,8 @@ static inline bool ir_may_leave(const struct ir_op *o)
 	case IR_SC:
 	case IR_EXEC:
 	case IR_TRAP:
-	case IR_MAP: return true;
+	case IR_MAP:
+	case IR_SAME: return true;
 	default: return ir_leaves(o);
 	}
 }

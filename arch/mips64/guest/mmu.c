@@ -311,8 +311,8 @@ int mips_probe(struct mips_cpu *c, uint64_t va, uint64_t *gpa)
 }
 
 /*
- * The place for the other kind of access is taken only if nobody needs it: where a loop loads from one page and stores
- * to another that has the same place, each keeps its own.
+ * A store leaves the place for loads to who has it: where a loop loads from one page and stores to another that has the
+ * same place, each keeps its own.
  */
 static bool is_free(const struct mips_stlb_entry *e, uint64_t tag)
 {
@@ -337,8 +337,7 @@ static void fill(struct mips_cpu *c, uint64_t va, const struct mips_mapping *m, 
 		note_local(c, false, va, m->local);
 	}
 	/* What can be stored to through an entry can be loaded through it as well: so translated code may rely on it. */
-	if (m->writable && m->readable && (store || is_free(mips_stlb_write(c, va), e.tag)) &&
-	    !memory_is_code(memory, gpa)) {
+	if (m->writable && m->readable && !memory_is_code(memory, gpa)) {
 		*mips_stlb_write(c, va) = e;
 		note_local(c, true, va, m->local);
 	}

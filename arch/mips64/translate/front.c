@@ -19,22 +19,23 @@ int32_t mips_var_offset(ir_var v)
 	return (int32_t)(offsetof(struct mips_cpu, gpr) + 8u * v);
 }
 
+static bool same_page(uint64_t a, uint64_t b)
+{
+	return ((a ^ b) & ~0xfffull) == 0;
+}
+
 static uint32_t word_at(const struct mips_front *f, uint64_t pc)
 {
 	uint32_t word;
 
-	memcpy(&word, f->source->page + (pc & 0xfff), sizeof(word));
+	memcpy(&word, (same_page(pc, f->source->pc) ? f->source->page : f->source->next_page) + (pc & 0xfff),
+	       sizeof(word));
 	return (uint32_t)mips_swap(f->source->cpu, word, 4);
 }
 
 static bool at_page_end(uint64_t pc)
 {
 	return (pc & 0xfff) == 0xffc;
-}
-
-static bool same_page(uint64_t a, uint64_t b)
-{
-	return ((a ^ b) & ~0xfffull) == 0;
 }
 
 static struct ir_op *leave(struct mips_front *f, enum ir_opcode op, uint64_t target)
@@ -217,15 +218,28 @@ static bool ends_flow(uint32_t w)
 	return mips_op(w) == 0x10 && (w >> 25 & 1) != 0 && (mips_funct(w) == 0x18 || mips_funct(w) == 0x20);
 }
 
+/* Goes on only while the delay slot, in the next page, is as it is now. */
+static void check_next_page(struct mips_front *f)
+{
+	struct ir_op *o = mips_emit(f, IR_SAME);
+
+	o->imm = f->source->next_gpa;
+	o->is_signed = f->source->fixed_mapping;
+	o->insn = f->source->next_page;
+	memcpy(&o->note, f->source->next_page, sizeof(o->note));
+}
+
 static void emit_branch(struct mips_front *f, uint32_t word)
 {
 	struct mips_branch br;
 	uint32_t slot;
 
-	if (at_page_end(f->pc)) {
+	if (at_page_end(f->pc) && f->source->next_page == NULL) {
 		step(f);
 		return;
 	}
+	if (at_page_end(f->pc))
+		check_next_page(f);
 	slot = word_at(f, f->pc + 4);
 	if (mips_is_barred_from_slot(f->source->cpu, slot) || changes_mode(slot) || !decode_branch(f, word, &br)) {
 		step(f);

@@ -23,7 +23,10 @@ struct mips_source {
 	struct mips_cpu *cpu; /**< for its model and mode; not changed */
 	uint64_t pc;          /**< where to start, word aligned */
 	const uint8_t *page;  /**< host address of the guest page that pc is in */
-	bool fixed_mapping;   /**< pc is in an unmapped segment: code of other pages may be linked to */
+	/** Host address of the page behind, and its guest physical address below 2 GiB; NULL if that is not known. */
+	const uint8_t *next_page;
+	uint64_t next_gpa;
+	bool fixed_mapping; /**< pc is in an unmapped segment: code of other pages may be linked to */
 	unsigned
 		max_insns; /**< end after so many instructions, or one more if that ends with a delay slot; 0: no limit */
 	bool through_branches;                      /**< go on behind forward branches that are not taken */

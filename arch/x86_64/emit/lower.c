@@ -2,6 +2,8 @@
 /* Lowers one block: operations in order, with the slow sides of memory accesses and the exits behind them. */
 #include "arch/x86_64/emit/lowering.h"
 
+#include <stddef.h>
+
 #include "arch/x86_64/emit/lower_alu.h"
 
 unsigned x86_insns_with(const struct ir_op *o)
@@ -70,9 +72,9 @@ static bool is_loop(const struct x86_lowering *s, const struct ir_op *o)
 static unsigned new_exit(struct x86_lowering *s, const struct ir_op *o)
 {
 	s->b->exits[s->b->nr_exits] = (struct x86_exit){
-		.target = o->op == IR_STEP || o->op == IR_MAP ? o->pc : o->imm,
+		.target = o->op == IR_STEP || o->op == IR_SAME || o->op == IR_MAP ? o->pc : o->imm,
 		.linkable = (o->linkable && o->op != IR_STEP) || o->op == IR_MAP,
-		.step = o->op == IR_STEP,
+		.step = o->op == IR_STEP || o->op == IR_SAME,
 		.careful = o->op == IR_MAP,
 	};
 	s->attention[s->b->nr_exits] = NULL;
@@ -178,6 +180,40 @@ static void emit_attend(struct x86_lowering *s, const struct ir_op *o)
 	};
 }
 
+/* Leaves by an exit of its own if the flags are those of `not equal`. */
+static void leave_if_other(struct x86_lowering *s, const struct ir_op *o)
+{
+	s->side[s->nr_side++] = (struct side){
+		.exit = new_exit(s, o), .from = x86_jcc(s->a, CC_NE, 0), .insns = o->insns, .pool = s->alloc.pool
+	};
+}
+
+/* Jumps out unless the page behind is mapped as it was. */
+static void emit_same_page(struct x86_lowering *s, const struct ir_op *o)
+{
+	uint64_t page = o->pc + 4;
+	int32_t entry =
+		s->b->fetch_tlb + (int32_t)(page / 4096 % s->r->layout.fetch_entries * sizeof(struct x86_fetch_entry));
+
+	x86_mov_imm(s->a, RAX, page);
+	if (s->b->has_tag_key)
+		x86_alu_load(s->a, ALU_OR, true, RAX, x86_at(RBP, s->r->layout.tag_key));
+	x86_alu_load(s->a, ALU_CMP, true, RAX, x86_at(RBP, entry + (int32_t)offsetof(struct x86_fetch_entry, tag)));
+	leave_if_other(s, o);
+	x86_alu_store_imm(s->a, ALU_CMP, true, (int32_t)o->imm,
+			  x86_at(RBP, entry + (int32_t)offsetof(struct x86_fetch_entry, gpa)));
+	leave_if_other(s, o);
+}
+
+static void emit_same(struct x86_lowering *s, const struct ir_op *o)
+{
+	if (!o->is_signed)
+		emit_same_page(s, o);
+	x86_mov_imm(s->a, RAX, (uint64_t)(uintptr_t)o->insn);
+	x86_alu_store_imm(s->a, ALU_CMP, false, (int32_t)o->note, x86_at(RAX, 0));
+	leave_if_other(s, o);
+}
+
 static void emit_side(struct x86_lowering *s, const struct side *side)
 {
 	x86_patch(side->from, s->a->to_execute, x86_here(s->a));
@@ -266,6 +302,7 @@ static void lower_op(struct x86_lowering *s, const struct ir_op *o)
 	case IR_LOAD: x86_lower_load(s, o); break;
 	case IR_STORE: x86_lower_store(s, o); break;
 	case IR_MAP: emit_map(s, o); break;
+	case IR_SAME: emit_same(s, o); break;
 	case IR_SC: x86_lower_sc(s, o); break;
 	case IR_EXEC: emit_exec(s, o); break;
 	case IR_TRAP: emit_trap(s, o); break;

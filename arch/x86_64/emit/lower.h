@@ -46,7 +46,8 @@ struct x86_layout {
 	int32_t (*var)(ir_var v); /**< place of a state variable */
 	unsigned nr_state;        /**< variables below are state, those from first_fp on FP registers */
 	unsigned first_fp;
-	unsigned tlb_bits; /**< log2 of the soft TLB's entries of {tag, to_host} */
+	unsigned fetch_entries; /**< of the table of pages that code was fetched from */
+	unsigned tlb_bits;      /**< log2 of the soft TLB's entries of {tag, to_host} */
 	const struct x86_pin *pins;
 	unsigned nr_pins;
 	bool counted; /**< blocks stop at the limit, and for attention behind each helper */
@@ -56,6 +57,13 @@ struct x86_layout {
 struct x86_fp_last {
 	uint64_t a, b, e; /**< its operands */
 	uint32_t note;    /**< its note; the front end makes it 0 when it has looked at it */
+};
+
+/** An entry of the table of pages that code was fetched from; its place is the page's number modulo their count. */
+struct x86_fetch_entry {
+	uint64_t tag; /**< as in the soft TLB */
+	void *unused;
+	uint64_t gpa;
 };
 
 /** Constants for changing signs. */
@@ -147,7 +155,8 @@ struct x86_exit {
 struct x86_block {
 	const struct ir_block *ir;
 	int32_t tlb_read, tlb_write; /**< offsets of the soft TLBs of the block's mode */
-	bool has_tag_key;            /**< tags there have bits besides the page's address: those at layout.tag_key */
+	int32_t fetch_tlb; /**< offset of the table of pages that code was fetched from, struct x86_fetch_entry */
+	bool has_tag_key;  /**< tags there have bits besides the page's address: those at layout.tag_key */
 	bool big_endian;
 	bool loops;          /**< exits to the block's own start may stay within it */
 	uint32_t first_exit; /**< number of exits[0] to the engine */
