@@ -209,48 +209,76 @@ static bool is_nearer(const struct nearest *best, const struct elf_symbol *s)
 	return s->value == best->value && s->type == ELF_STT_FUNC && !best->is_function;
 }
 
-static void search_table(const struct elf *elf, const struct elf_section *table, struct nearest *best)
+/** The symbol table of the kernel, and its strings. */
+struct symbols {
+	struct elf elf;
+	struct elf_section table, strings;
+	uint64_t count; /**< 0 if there is no table */
+};
+
+static struct symbols find_symbols(const struct payload *p)
 {
-	uint64_t count = elf_symbol_count(elf, table);
-	struct elf_section strings;
+	const struct payload_part *kernel = payload_find(p, PAYLOAD_KERNEL);
+	struct symbols s = { .count = 0 };
 
-	if (table->link >= elf->shnum)
-		return;
-	strings = elf_section(elf, table->link);
-	if (strings.type != ELF_SHT_STRTAB)
-		return;
-	for (uint64_t i = 0; i < count; i++) {
-		struct elf_symbol s = elf_symbol(elf, table, i);
-		const char *name;
-
-		if (!is_nearer(best, &s) || !same_section(elf, &s, best->address))
+	if (kernel == NULL || elf_open(&s.elf, kernel->data, kernel->size) != ELF_OK)
+		return s;
+	for (unsigned i = 0; i < s.elf.shnum; i++) {
+		s.table = elf_section(&s.elf, i);
+		/* A file has one such section at most (System V ABI, chapter 4, sh_type). */
+		if (s.table.type != ELF_SHT_SYMTAB)
 			continue;
-		name = elf_string(elf, &strings, s.name);
-		/* Names that start with $ or . are the compiler's own labels. */
-		if (name == NULL || name[0] == '\0' || name[0] == '$' || name[0] == '.')
-			continue;
-		*best = (struct nearest){ best->address, name, s.value, s.type == ELF_STT_FUNC };
+		if (s.table.link >= s.elf.shnum)
+			return s;
+		s.strings = elf_section(&s.elf, s.table.link);
+		if (s.strings.type == ELF_SHT_STRTAB)
+			s.count = elf_symbol_count(&s.elf, &s.table);
+		return s;
 	}
+	return s;
+}
+
+/** Name of a symbol, or NULL for the compiler's own labels, which start with $ or a dot. */
+static const char *name_of(const struct symbols *table, const struct elf_symbol *s)
+{
+	const char *name = elf_string(&table->elf, &table->strings, s->name);
+
+	return name == NULL || name[0] == '\0' || name[0] == '$' || name[0] == '.' ? NULL : name;
 }
 
 const char *payload_symbol(const struct payload *p, uint64_t address, uint64_t *offset)
 {
-	const struct payload_part *kernel = payload_find(p, PAYLOAD_KERNEL);
+	const struct symbols table = find_symbols(p);
 	struct nearest best = { .address = address };
-	struct elf elf;
 
-	if (kernel == NULL || elf_open(&elf, kernel->data, kernel->size) != ELF_OK)
-		return NULL;
-	for (unsigned i = 0; i < elf.shnum; i++) {
-		struct elf_section s = elf_section(&elf, i);
+	for (uint64_t i = 0; i < table.count; i++) {
+		struct elf_symbol s = elf_symbol(&table.elf, &table.table, i);
+		const char *name;
 
-		/* A file has one such section at most (System V ABI, chapter 4, sh_type). */
-		if (s.type == ELF_SHT_SYMTAB) {
-			search_table(&elf, &s, &best);
-			break;
-		}
+		if (!is_nearer(&best, &s) || !same_section(&table.elf, &s, address))
+			continue;
+		name = name_of(&table, &s);
+		if (name != NULL)
+			best = (struct nearest){ address, name, s.value, s.type == ELF_STT_FUNC };
 	}
 	if (best.name != NULL)
 		*offset = address - best.value;
 	return best.name;
+}
+
+void payload_visit_symbols(const struct payload *p, void (*visit)(void *ctx, uint64_t value, const char *name),
+			   void *ctx)
+{
+	const struct symbols table = find_symbols(p);
+
+	for (uint64_t i = 0; i < table.count; i++) {
+		struct elf_symbol s = elf_symbol(&table.elf, &table.table, i);
+		const char *name;
+
+		if ((s.type != ELF_STT_FUNC && s.type != ELF_STT_NOTYPE) || !same_section(&table.elf, &s, s.value))
+			continue;
+		name = name_of(&table, &s);
+		if (name != NULL)
+			visit(ctx, s.value, name);
+	}
 }

@@ -281,6 +281,29 @@ static void expect_no_symbol(uint64_t address)
 	assert_int_equal(offset, 1234);
 }
 
+/* What is visited is what can be named, by its own address at least if nothing else is there. */
+static void visit_one(void *ctx, uint64_t value, const char *name)
+{
+	uint64_t offset = 1;
+
+	assert_non_null(payload_symbol(&payload, value, &offset));
+	assert_int_equal(offset, 0);
+	assert_true(name[0] != '$' && name[0] != '.' && name[0] != '\0');
+	(*(unsigned *)ctx)++;
+}
+
+static void test_symbols_are_visited(void **state)
+{
+	(void)state;
+	for (unsigned big = 0; big < 2; big++) {
+		unsigned count = 0;
+
+		use(big != 0);
+		payload_visit_symbols(&payload, visit_one, &count);
+		assert_true(count >= 3); /* _text, start, label */
+	}
+}
+
 static void test_the_nearest_symbol_is_named(void **state)
 {
 	(void)state;
@@ -367,6 +390,7 @@ int main(void)
 		cmocka_unit_test_setup(test_the_entry_has_to_be_loaded, setup),
 		cmocka_unit_test_setup(test_files_cut_anywhere_are_refused, setup),
 		cmocka_unit_test_setup(test_the_nearest_symbol_is_named, setup),
+		cmocka_unit_test_setup(test_symbols_are_visited, setup),
 		cmocka_unit_test_setup(test_a_payload_without_symbols_names_nothing, setup),
 		cmocka_unit_test_setup(test_malicious_symbol_tables_are_left_alone, setup),
 		cmocka_unit_test_setup(test_malicious_symbols_are_passed_over, setup),

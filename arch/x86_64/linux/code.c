@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Memory for generated code: one file without a name, mapped once for writing and
- * once for execution. Nothing is ever both, so policies that forbid mprotect() to
- * PROT_EXEC and mappings that are writable and executable leave this alone.
+ * Memory for generated code: shared memory, mapped once for writing and once for
+ * execution. Nothing is ever both, and nothing becomes executable that was not, so
+ * policies that forbid these leave this alone. perf takes it for generated code,
+ * which it does not do with a file (memfd_create()).
  */
 #include "arch/x86_64/linux/host.h"
 
 #include <errno.h>
 
 #include <asm/mman.h>
-#include <linux/memfd.h>
 #include <linux/mman.h>
-#include <linux/resource.h>
 
 #include <husk/log.h>
 
@@ -22,73 +21,44 @@
 #define CODE_MAX   (CODE_LIMIT / 2)
 #define LARGE_PAGE ((size_t)2 << 20)
 
-/* Linux 6.3: the file itself can never be run, which says nothing about mappings. Older headers lack it. */
-#define MEMFD_NOEXEC_SEAL 8u
-
 /* Says why there can be no generated code; `error` is the kernel's, negative. Returns the error for the caller. */
 static int refused(const char *what, long error)
 {
 	if (error == -LINUX_ENOMEM)
 		return -ENOMEM;
-	log_error(
-		"the system refuses memory for generated code (%s, kernel error %ld): let the process use memfd_create "
-		"and map it for execution, or choose the engine interp",
-		what, -error);
+	log_error("the system refuses memory for generated code (%s, kernel error %ld): let the process map shared "
+		  "memory for execution, or choose the engine interp",
+		  what, -error);
 	return -ENOSYS;
 }
 
-/* A file as large as `bytes`, in memory. Returns its descriptor or a negative kernel error. */
-static long create_file(size_t bytes)
+static void prefer_large_pages(uintptr_t at, size_t bytes)
 {
-	static const char name[] = "husk-code";
-	struct rlimit limit = { .rlim_cur = RLIM_INFINITY };
-	long fd, error;
-
-	/* Growing the file beyond this would not only fail but send SIGXFSZ. */
-	linux_call4(__NR_prlimit64, 0, RLIMIT_FSIZE, 0, (long)&limit);
-	if (limit.rlim_cur < bytes) {
-		log_error("generated code needs a limit 'ulimit -f' of at least %llu KiB",
-			  (unsigned long long)(bytes / 1024));
-		return -LINUX_EFBIG;
-	}
-	fd = linux_call3(__NR_memfd_create, (long)name, MFD_CLOEXEC | MEMFD_NOEXEC_SEAL, 0);
-	if (fd == -LINUX_EINVAL)
-		fd = linux_call3(__NR_memfd_create, (long)name, MFD_CLOEXEC, 0);
-	if (fd < 0)
-		return fd;
-	error = linux_call3_retry(__NR_ftruncate, fd, (long)bytes, 0);
-	if (error < 0) {
-		linux_call3(__NR_close, fd, 0, 0);
-		return error;
-	}
-	return fd;
-}
-
-/* Maps the file over reserved addresses. Returns 0 or a negative kernel error. */
-static long map_view(uintptr_t at, size_t bytes, long protection, long fd)
-{
-	long result = linux_call6(__NR_mmap, (long)at, (long)bytes, protection, MAP_SHARED | MAP_FIXED, fd, 0);
-
-	if (result < 0)
-		return result;
 	if (bytes >= LARGE_PAGE)
 		linux_call3(__NR_madvise, (long)at, (long)bytes, MADV_HUGEPAGE); /* only advice: may fail */
-	return 0;
 }
 
-/* Maps both views over reserved addresses. */
+/*
+ * Maps both views over reserved addresses: shared memory, and the same memory once more. The second one gives up
+ * execution before it is writable.
+ */
 static int map_views(uintptr_t write, uintptr_t execute, size_t bytes)
 {
-	long fd = create_file(bytes);
-	long error;
+	long result = linux_call6(__NR_mmap, (long)execute, (long)bytes, PROT_READ | PROT_EXEC,
+				  MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 
-	if (fd < 0)
-		return fd == -LINUX_EFBIG ? -ENOSYS : refused("memfd_create", fd);
-	error = map_view(write, bytes, PROT_READ | PROT_WRITE, fd);
-	if (error == 0)
-		error = map_view(execute, bytes, PROT_READ | PROT_EXEC, fd);
-	linux_call3(__NR_close, fd, 0, 0);
-	return error == 0 ? 0 : refused("mmap", error);
+	if (result < 0)
+		return refused("mmap", result);
+	/* An old size of 0 leaves the old mapping where it is (mremap(2)). */
+	result = linux_call6(__NR_mremap, (long)execute, 0, (long)bytes, MREMAP_MAYMOVE | MREMAP_FIXED, (long)write, 0);
+	if (result < 0)
+		return refused("mremap", result);
+	result = linux_call3(__NR_mprotect, (long)write, (long)bytes, PROT_READ | PROT_WRITE);
+	if (result < 0)
+		return refused("mprotect", result);
+	prefer_large_pages(write, bytes);
+	prefer_large_pages(execute, bytes);
+	return 0;
 }
 
 int plat_code_alloc(size_t bytes, struct plat_code *out)

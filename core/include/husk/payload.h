@@ -75,4 +75,11 @@ int payload_place(struct vm *vm, const struct payload_part *part);
  */
 const char *payload_symbol(const struct payload *p, uint64_t address, uint64_t *offset);
 
+/**
+ * Calls visit() for every symbol that payload_symbol() might name, in the order of the table; names are inside the
+ * payload. For those who sort them, to ask often.
+ */
+void payload_visit_symbols(const struct payload *p, void (*visit)(void *ctx, uint64_t value, const char *name),
+			   void *ctx);
+
 #endif
