@@ -7,7 +7,7 @@
 /* sources: arch/mips64/guest/pending.c arch/mips64/guest/print.c arch/mips64/guest/registers.c arch/mips64/guest/tlb.c */
 /* sources: arch/mips64/guest/fpu/arith.c arch/mips64/guest/fpu/compare.c arch/mips64/guest/fpu/control.c */
 /* sources: arch/mips64/guest/fpu/convert.c arch/mips64/guest/fpu/decode.c arch/mips64/guest/fpu/move.c */
-/* sources: arch/mips64/guest/fpu/number.c arch/mips64/guest/fpu/quick.c */
+/* sources: arch/mips64/guest/fpu/last.c arch/mips64/guest/fpu/number.c arch/mips64/guest/fpu/quick.c */
 /* FPU arithmetic: results, rounding, FCSR, traps, NaNs of both encodings, both register models. */
 #include "tests/unit/fpu_fixture.h"
 
