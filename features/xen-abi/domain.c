@@ -11,6 +11,7 @@
 #include "features/xen-abi/xen.h"
 
 #include <xen/features.h>
+#include <xen/memory.h>
 
 _Static_assert(HYPERCALL_ENOSYS == XEN_ENOSYS && HYPERCALL_EFAULT == XEN_EFAULT, "the core answers with Xen's numbers");
 
@@ -50,17 +51,24 @@ static bool has_device(const struct bus *bus, uint64_t gpa)
 	return false;
 }
 
-/** The page for shared_info: RAM, which is what Linux chooses, or a hole, which gets a page then and keeps it. */
-static uint8_t *page_or_hole(struct xen_domain *d, uint64_t gfn)
+uint8_t *xen_place_page(struct xen_domain *d, uint64_t gfn, const uint8_t *content)
 {
+	struct memory *m = &d->vm->memory;
 	uint64_t gpa = gfn << GUEST_PAGE_SHIFT;
+	uint8_t *page;
 
 	if (gfn > UINT64_MAX >> GUEST_PAGE_SHIFT)
 		return NULL;
-	if (memory_region(&d->vm->memory, gpa) == NULL && !has_device(&d->vm->mmio, gpa) &&
-	    memory_add_ram(&d->vm->memory, gpa, GUEST_PAGE_SIZE) != 0)
+	/* RAM is what Linux chooses; a hole gets a page then and keeps it. */
+	if (memory_region(m, gpa) == NULL && !has_device(&d->vm->mmio, gpa) &&
+	    memory_add_ram(m, gpa, GUEST_PAGE_SIZE) != 0)
 		return NULL;
-	return memory_borrow(&d->vm->memory, gpa, GUEST_PAGE_SIZE);
+	page = memory_borrow(m, gpa, GUEST_PAGE_SIZE);
+	if (page == NULL || page == content)
+		return page;
+	memory_announce_write(m, gpa, GUEST_PAGE_SIZE);
+	memcpy(page, content, GUEST_PAGE_SIZE);
+	return page;
 }
 
 /** Points vCPUs that have not registered a structure of their own to the one in shared_info. */
@@ -73,16 +81,13 @@ static void use_shared(struct xen_domain *d, uint8_t *page)
 	}
 }
 
-int xen_map_shared_info(struct xen_domain *d, uint64_t gfn)
+/** XENMAPSPACE_shared_info: there is one page of it. */
+static int map_shared_info(struct xen_domain *d, uint64_t index, uint64_t gfn)
 {
-	uint8_t *page = page_or_hole(d, gfn);
+	uint8_t *page = index == 0 ? xen_place_page(d, gfn, d->shared) : NULL;
 
 	if (page == NULL)
 		return -XEN_EINVAL;
-	if (page == d->shared)
-		return 0;
-	memory_announce_write(&d->vm->memory, gfn << GUEST_PAGE_SHIFT, GUEST_PAGE_SIZE);
-	memcpy(page, d->shared, GUEST_PAGE_SIZE);
 	use_shared(d, page);
 	if (d->shared_moved != NULL)
 		d->shared_moved(d);
@@ -131,6 +136,7 @@ static int attach(struct vm *vm)
 	d->features = 1u << XENFEAT_writable_page_tables | 1u << XENFEAT_auto_translated_physmap |
 		      1u << XENFEAT_hvm_callback_vector | 1u << XENFEAT_memory_op_vnode_supported |
 		      1u << XENFEAT_not_direct_mapped;
+	d->map_page[XENMAPSPACE_shared_info] = map_shared_info;
 	vm->hypercalls = d;
 	reset(vm);
 	return 0;

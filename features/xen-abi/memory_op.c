@@ -44,10 +44,11 @@ static int64_t add_to_physmap(struct hypercall *h)
 		return -XEN_EFAULT;
 	if (!xen_is_self(add.domid))
 		return -XEN_ESRCH;
-	if (add.space != XENMAPSPACE_shared_info || add.idx != 0)
+	if (add.space >= XEN_MAP_SPACES || d->map_page[add.space] == NULL)
 		return -XEN_EINVAL;
-	xen_latch_word(d, h);
-	return xen_map_shared_info(d, add.gpfn);
+	if (add.space == XENMAPSPACE_shared_info)
+		xen_latch_word(d, h);
+	return d->map_page[add.space](d, add.idx, add.gpfn);
 }
 HYPERCALL(add_to_physmap) = { __HYPERVISOR_memory_op, XENMEM_add_to_physmap, add_to_physmap };
 

@@ -23,10 +23,14 @@
 /** Number of the guest's domain: the first one after the control domain. */
 #define XEN_DOMID 1u
 
+/** Kinds of pages that XENMEM_add_to_physmap gives: shared_info, and of feature grant-table. */
+#define XEN_MAP_SPACES 2u
+
 /** Entries of a memory map that a guest may set (Xen's E820MAX). */
 #define XEN_MAX_MAP 128u
 
 struct evtchn_domain;
+struct grant_table;
 struct timer_pv;
 struct xen_console;
 
@@ -52,6 +56,9 @@ struct xen_domain {
 	unsigned map_entries;           /**< 0: the guest has set none, the board's counts */
 	uint32_t shutdown_code;         /**< SCHEDOP_shutdown_code: what the next shutdown is, whatever it says */
 	bool shutdown_code_set;
+	/** XENMEM_add_to_physmap by space (XENMAPSPACE_...); NULL: this image has none. 0 or negative XEN_E... */
+	int (*map_page[XEN_MAP_SPACES])(struct xen_domain *d, uint64_t index, uint64_t gfn);
+	struct grant_table *grants;                 /**< of feature grant-table */
 	struct evtchn_domain *evtchn;               /**< of feature event-channels */
 	struct timer_pv *time;                      /**< of feature timer-pv */
 	struct xen_console *console;                /**< of feature xen-console */
@@ -94,8 +101,11 @@ void xen_upcall(struct xen_vcpu *v);
 /** True while v has been told of events and has not taken notice: the level of its callback. */
 bool xen_upcall_pending(const struct vcpu *v);
 
-/** Makes page `gfn` of the guest shared_info; it takes over what that holds. Returns 0 or negative XEN_E... */
-int xen_map_shared_info(struct xen_domain *d, uint64_t gfn);
+/**
+ * Gives the guest a page of the hypervisor's at `gfn`, which is RAM or becomes it: it gets the content of the page, which
+ * lives there from then on. Returns its host address, or NULL if there is a device or no room.
+ */
+uint8_t *xen_place_page(struct xen_domain *d, uint64_t gfn, const uint8_t *content);
 
 /** Host address of `size` bytes at a guest page and an offset in it, or NULL if that is not RAM or leaves the page. */
 void *xen_guest_page(struct xen_domain *d, uint64_t gfn, uint64_t offset, uint64_t size);

@@ -15,7 +15,7 @@
 #define GUEST_PAGE_MASK  (~(GUEST_PAGE_SIZE - 1))
 
 /** Most RAM regions a machine may have. */
-#define MEMORY_MAX_RAM 8u
+#define MEMORY_MAX_RAM 16u
 
 /** A contiguous piece of guest RAM. Sorted by gpa, never overlapping. */
 struct ram_region {
