@@ -3,7 +3,7 @@
 /* sources: features/event-channels/evtchn_op.c features/event-channels/poll.c */
 /* sources: features/event-channels-2l/two_level.c features/event-channels-fifo/fifo.c */
 /* sources: features/timer-pv/clock.c features/timer-pv/runstate.c features/timer-pv/timers.c */
-/* sources: features/xen-console/ring.c features/timer-on-demand/on_demand.c core/hypercall.c core/memory.c */
+/* sources: features/xen-console/ring.c features/timer-on-demand/on_demand.c core/hypercall.c core/io.c core/memory.c */
 /* sources: core/bus.c core/console.c core/feature.c core/log.c core/timer.c core/payload.c core/elf.c core/vm.c */
 /* sources: tests/unit/fake_platform.c tests/unit/xen_fixture.c */
 /*

@@ -6,7 +6,7 @@
 /* sources: features/event-channels-fifo/fifo.c features/timer-pv/clock.c features/timer-pv/runstate.c */
 /* sources: features/timer-pv/timers.c features/xen-console/console_io.c features/xen-console/ring.c */
 /* sources: features/grant-table/grant_table.c */
-/* sources: features/timer-on-demand/on_demand.c core/hypercall.c core/memory.c core/bus.c core/console.c */
+/* sources: features/timer-on-demand/on_demand.c core/hypercall.c core/io.c core/memory.c core/bus.c core/console.c */
 /* sources: core/feature.c core/log.c core/timer.c core/payload.c core/elf.c core/vm.c */
 /* sources: tests/unit/fake_platform.c tests/unit/xen_fixture.c */
 /*

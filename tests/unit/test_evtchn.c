@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sources: features/event-channels/evtchn.c features/event-channels/evtchn_op.c features/event-channels/poll.c */
 /* sources: features/event-channels-2l/two_level.c features/xen-abi/domain.c features/xen-abi/memory_op.c */
-/* sources: features/xen-abi/vcpu_op.c core/hypercall.c core/memory.c core/bus.c core/console.c core/feature.c */
+/* sources: features/xen-abi/vcpu_op.c core/hypercall.c core/io.c core/memory.c core/bus.c core/console.c core/feature.c */
 /* sources: core/log.c core/timer.c core/payload.c core/elf.c core/vm.c tests/unit/fake_platform.c */
 /* sources: tests/unit/xen_fixture.c features/timer-on-demand/on_demand.c */
 /* Event channels with the 2-level ABI: hypercalls, and what the guest sees in the shared page. */

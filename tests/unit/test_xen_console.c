@@ -2,7 +2,7 @@
 /* sources: features/xen-console/console_io.c features/xen-console/ring.c features/xen-abi/hvm_op.c */
 /* sources: features/event-channels/evtchn.c features/event-channels/evtchn_op.c */
 /* sources: features/event-channels-2l/two_level.c features/xen-abi/domain.c */
-/* sources: core/hypercall.c core/memory.c core/bus.c core/console.c core/feature.c */
+/* sources: core/hypercall.c core/io.c core/memory.c core/bus.c core/console.c core/feature.c */
 /* sources: core/log.c core/timer.c core/payload.c core/elf.c core/vm.c tests/unit/fake_platform.c */
 /* sources: tests/unit/xen_fixture.c features/timer-on-demand/on_demand.c */
 /* The console ring as a guest uses it and as it should not, and console_io. */
