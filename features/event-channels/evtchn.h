@@ -32,6 +32,7 @@ enum evtchn_state {
 
 /** The hypervisor's end of an event channel: a device that the guest shares pages with. Owned by the device. */
 struct evtchn_backend {
+	const char *name; /**< for the monitor */
 	/** The guest has sent an event. May be called at any time while bound. */
 	void (*notified)(struct evtchn_backend *b);
 	unsigned port; /**< the guest's, or 0: not bound, or the guest has closed it */

@@ -107,7 +107,10 @@ bool xen_upcall_pending(const struct vcpu *v);
  */
 uint8_t *xen_place_page(struct xen_domain *d, uint64_t gfn, const uint8_t *content);
 
-/** Host address of `size` bytes at a guest page and an offset in it, or NULL if that is not RAM or leaves the page. */
+/**
+ * Host address of `size` bytes at a guest page and an offset in it, or NULL if that is not RAM or leaves the page. Such
+ * memory is data that both sides write at any time: an engine is not told of our writes to it.
+ */
 void *xen_guest_page(struct xen_domain *d, uint64_t gfn, uint64_t offset, uint64_t size);
 
 /** Says that the guest's word in shared_info is that of this caller. */

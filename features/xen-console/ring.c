@@ -149,7 +149,7 @@ static int attach(struct vm *vm)
 		return -EFAULT;
 	}
 	c->evtchn = evtchn_domain(vm);
-	c->backend.notified = notified;
+	c->backend = (struct evtchn_backend){ .name = "hvc0", .notified = notified };
 	c->port = (struct console_port){ .name = "hvc0", .room = room, .input = input, .flush = flush };
 	xen_domain(vm)->console = c;
 	return console_attach(&vm->console, &c->port);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sources: features/event-channels/evtchn.c features/event-channels/evtchn_op.c features/event-channels/poll.c */
+/* sources: features/event-channels/monitor.c */
 /* sources: features/event-channels-2l/two_level.c features/xen-abi/domain.c features/xen-abi/memory_op.c */
 /* sources: features/xen-abi/vcpu_op.c core/hypercall.c core/io.c core/memory.c core/bus.c core/console.c core/feature.c */
 /* sources: core/log.c core/timer.c core/payload.c core/elf.c core/vm.c tests/unit/fake_platform.c */
@@ -12,6 +13,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+#include <husk/monitor.h>
 
 #include "features/event-channels/evtchn.h"
 #include "features/xen-abi/layout.h"
@@ -403,6 +406,37 @@ static void test_backend(void **state)
 	assert_takes(0, 1);
 }
 
+/* The monitor's view. */
+
+extern const struct monitor_command *const __start_husk_monitor[];
+
+static void test_monitor(void **state)
+{
+	const struct monitor_command *command = __start_husk_monitor[0];
+	struct evtchn_backend b = { .name = "hvc7", .notified = notified };
+	char *argv[] = { "events", "all" };
+
+	(void)state;
+	assert_string_equal(command->name, "events");
+	assert_int_equal(bind_virq(VIRQ_TIMER, 1), 1);
+	assert_int_equal(bind_ipi(0), 2);
+	assert_int_equal(alloc_unbound(DOMID_SELF), 3);
+	assert_int_equal(bind_interdomain(DOMID_SELF, 3), 4);
+	assert_int_equal(evtchn_bind_backend(e, &b), 5);
+	assert_int_equal(alloc_unbound(7), 6);
+	assert_int_equal(command->run(&xen_vm, 1, argv), 0);
+	assert_string_equal(fake_log, "event channels, 2-level ABI:\n"
+				      "     1 to vCPU 1: virtual interrupt 0 of vCPU 1\n"
+				      "     2 to vCPU 0: inter-processor interrupt\n"
+				      "     3 to vCPU 0: port 4\n"
+				      "     4 to vCPU 0: port 3, pending\n"
+				      "     5 to vCPU 0: hvc7\n"
+				      "     6 to vCPU 0: unbound, for domain 7\n"
+				      "  vCPU 0: upcall pending\n"
+				      "  vCPU 1: upcall taken\n");
+	assert_true(command->run(&xen_vm, 2, argv) < 0);
+}
+
 /* Polling. */
 
 static int64_t poll(uint32_t count, uint64_t timeout)
@@ -520,6 +554,7 @@ int main(void)
 		cmocka_unit_test_setup(test_reset, setup),
 		cmocka_unit_test_setup(test_priority, setup),
 		cmocka_unit_test_setup(test_backend, setup),
+		cmocka_unit_test_setup(test_monitor, setup),
 		cmocka_unit_test_setup(test_poll, setup),
 		cmocka_unit_test_setup(test_poll_timeout, setup),
 		cmocka_unit_test_setup(test_poll_refuses, setup),
