@@ -248,21 +248,32 @@ class Archive:
 
     def file(self, package, pattern):
         """Returns (pin, name, bytes) of the one file of a package whose path matches the glob `pattern`."""
+
+        def get(pin):
+            path = self._unpacked(package, pin, pattern)
+            with open(path, "rb") as file:
+                return pin, os.path.basename(path), file.read()
+
+        return self._get(package, get)
+
+    def deb(self, package):
+        """Returns (pin, path in the cache) of a whole package."""
+        return self._get(package, lambda pin: (pin, self._deb(package, pin)))
+
+    def _get(self, package, get):
+        """get(pin) of a package; again with a new pin if the archive has no longer what the old one names."""
         os.makedirs(self.cache, exist_ok=True)
         with open(os.path.join(self.cache, "apt.lock"), "w", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            pin = self._pin(package)
             try:
-                path = self._unpacked(package, pin, pattern)
+                return get(self._pin(package))
             except InputError:
                 if self.lock_path:
                     raise
                 # The archive has moved on since the lists or the pins were written.
                 self.apt.update(force=True)
-                pin = self.pins[package] = self.apt.resolve(package)
-                path = self._unpacked(package, pin, pattern)
-            with open(path, "rb") as file:
-                return pin, os.path.basename(path), file.read()
+                self.pins[package] = self.apt.resolve(package)
+                return get(self.pins[package])
 
     def save_pins(self):
         """Remembers what was taken, so that building again needs no network and gives the same."""

@@ -7,6 +7,7 @@ The same files give the same bytes: names are sorted, owners are root, times are
 import gzip
 import os
 import stat
+from pathlib import PurePosixPath
 
 SKELETON = os.path.join(os.path.dirname(os.path.abspath(__file__)), "initramfs")
 FOLDERS = ("bin", "dev", "etc", "etc/init.d", "proc", "root", "run", "sbin", "sys", "tmp", "usr", "usr/bin", "usr/sbin")
@@ -55,10 +56,11 @@ def _skeleton():
     return files
 
 
-def build(busybox, modules=()):
+def build(busybox, modules=(), more=None):
     """
     Bytes of the compressed archive around the busybox binary. `modules` are (file name, bytes) of kernel modules in
-    the order of loading, which is that of their names in the archive.
+    the order of loading, which is that of their names in the archive. `more` has further files: {path: (mode, bytes)};
+    for symbolic links the bytes are the target.
     """
     entries = {name: (stat.S_IFDIR | 0o755, b"", (0, 0)) for name in FOLDERS}
     entries["bin/busybox"] = (stat.S_IFREG | 0o755, busybox, (0, 0))
@@ -71,6 +73,10 @@ def build(busybox, modules=()):
         entries[name] = (stat.S_IFLNK | 0o777, target.encode(), (0, 0))
     for name, data in _skeleton().items():
         entries[name] = (stat.S_IFREG | (0o755 if name in EXECUTABLE else 0o644), data, (0, 0))
+    for name, (mode, data) in (more or {}).items():
+        for folder in list(PurePosixPath(name).parents)[:-1]:
+            entries.setdefault(str(folder), (stat.S_IFDIR | 0o755, b"", (0, 0)))
+        entries[name] = (mode, data, (0, 0))
     archive = Cpio()
     for name in sorted(entries):
         archive.add(name, *entries[name])
