@@ -19,7 +19,8 @@ $(addprefix check-,$(CHECKS)): check-%: $(O)/.packages-check
 	@$(CHECK) $*
 lint: check-lint
 bench: $(O)/.packages-check
-	@$(PYTHON) tests/bench/bench.py --out '$(O)/bench' --make '$(MAKE)' $(if $(N),--count '$(N)') $(if $(T),--only '$(T)') $(GIVEN)
+	@$(PYTHON) tests/bench/bench.py --out '$(O)/bench' --cache '$(HUSK_CACHE)' --make '$(MAKE)' $(if $(N),--count '$(N)') \
+		$(if $(T),--only '$(T)') $(if $(QUICK),--quick) $(GIVEN)
 
 lockstep: $(O)/.packages-check
 	@HUSK_OUT='$(O)/check' HUSK_MAKE='$(MAKE)' HUSK_VARIABLES='$(patsubst --variable=%,%,$(GIVEN))' \

@@ -37,11 +37,12 @@ def cpu_seconds(pid):
 class Guest:
     """A process that runs a guest, with its console on a pseudo terminal."""
 
-    def __init__(self, argv, counts):
+    def __init__(self, argv, counts, timeout=TIMEOUT):
         """Starts it and waits for the prompt; `counts`: the image has a monitor that counts instructions."""
         self.counts = counts
         start = time.monotonic()
-        self.child = pexpect.spawn(argv[0], argv[1:], timeout=TIMEOUT, encoding="utf-8", codec_errors="replace")
+        argv = [str(word) for word in argv]
+        self.child = pexpect.spawn(argv[0], argv[1:], timeout=timeout, encoding="utf-8", codec_errors="replace")
         self.child.expect_exact(PROMPT)
         wall = time.monotonic() - start
         cpu = cpu_seconds(self.child.pid)

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Debian's own programs: fetched for the guest and for the build host, and the guest's initial RAM disk with them."""
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+TREE = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TREE / "images"))
+import debian  # noqa: E402  pylint: disable=wrong-import-position
+import initramfs  # noqa: E402  pylint: disable=wrong-import-position
+
+RECIPE = TREE / "images/recipes/debian-virt.toml"
+PACKAGES = ("libc6", "libssl3", "openssl", "liblzma5", "xz-utils", "gzip", "zlib1g", "libexpat1", "libpython3.11-minimal",
+            "python3.11-minimal", "rt-tests")
+PATHS = {"openssl": "usr/bin/openssl", "xz": "usr/bin/xz", "gzip": "bin/gzip", "python3": "usr/bin/python3.11",
+         "hackbench": "usr/bin/hackbench"}
+PROGRAM_FOLDERS = ("bin", "sbin", "usr/bin", "usr/sbin")
+#: not needed to run PATHS
+LEFT_OUT = ("usr/share", "gconv", "engines-3", "ossl-modules", "systemd")
+#: the program of the item python3, here and in the guest
+LOOP_SOURCE, LOOP = TREE / "tests/bench/program/loop.py", "usr/lib/bench/loop.py"
+
+
+def fetch(cache, architecture, out):
+    """Unpacks PACKAGES of an architecture into the folder out/ARCHITECTURE; returns it and {package: version}."""
+    with open(RECIPE, "rb") as file:
+        recipe = tomllib.load(file)
+    folder = Path(out) / architecture
+    archive = debian.Archive(cache, recipe["suite"], architecture, str(Path(out) / f"{architecture}.json"))
+    pins, paths = zip(*(archive.deb(package) for package in PACKAGES))
+    archive.save_pins()
+    stamp, content = folder / ".packages", "\n".join(pin["sha256"] for pin in pins)
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != content:
+        shutil.rmtree(folder, ignore_errors=True)
+        for path in paths:
+            subprocess.run(["dpkg-deb", "-x", path, str(folder)], check=True)
+        stamp.write_text(content, encoding="utf-8")
+    return folder, {pin["package"]: pin["version"] for pin in pins}
+
+
+def busybox(cache, out):
+    """Bytes of the busybox that the recipe names."""
+    with open(RECIPE, "rb") as file:
+        recipe = tomllib.load(file)
+    archive = debian.Archive(cache, recipe["suite"], recipe["architecture"], str(Path(out) / "busybox.json"))
+    data = archive.file(recipe["busybox"]["package"], recipe["busybox"]["file"])[2]
+    archive.save_pins()
+    return data
+
+
+def _wanted(path):
+    """Whether a file of the packages is needed in the guest."""
+    if set(LEFT_OUT) & set(path.parts) or str(path).startswith("usr/share/"):
+        return False
+    return str(path.parent) not in PROGRAM_FOLDERS or str(path) in PATHS.values()
+
+
+def guest_files(folder, bench):
+    """{path: (mode, bytes)} of what the guest gets: programs and libraries in `folder`, and the benchmark program."""
+    files = {"usr/bin/bench": (stat.S_IFREG | 0o755, Path(bench).read_bytes()),
+             LOOP: (stat.S_IFREG | 0o644, LOOP_SOURCE.read_bytes())}
+    for path in sorted(Path(folder).rglob("*")):
+        name = path.relative_to(folder)
+        if path.is_symlink():
+            content = (stat.S_IFLNK | 0o777, os.readlink(path).encode())
+        elif path.is_file() and name.name != ".packages":
+            content = (stat.S_IFREG | path.stat().st_mode & 0o777, path.read_bytes())
+        else:
+            continue
+        if _wanted(name):
+            files[str(name)] = content
+    return files
+
+
+def initrd(cache, out, folder, bench):
+    """Writes the guest's initial RAM disk to out/initrd.gz, unless it is there; returns its path."""
+    path = Path(out) / "initrd.gz"
+    data = initramfs.build(busybox(cache, out), guest_files(folder, bench))
+    if not path.exists() or path.read_bytes() != data:
+        path.write_bytes(data)
+    return path
