@@ -277,7 +277,7 @@ Test
   check-fuzz          hostile input to everything that parses any (N=runs)
   check-differential  guest instructions against a reference emulator (N=count)
   check-functional    boot the images and talk to them; the build itself
-  bench               guest instructions per second, time to the prompt
+  bench               husk, QEMU and native programs side by side (T=item, N=rounds, QUICK=1)
   lockstep            two engines side by side; finds the first instruction that differs (N=instructions)
 
 Variables

@@ -11,7 +11,7 @@ iso="grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools"
 check="$run $iso git gdb-multiarch libc6-dev libcmocka-dev clang libclang-rt-dev clang-format cppcheck
 	python3-kconfiglib python3-pytest python3-pytest-xdist python3-pexpect ovmf
 	qemu-system-mips qemu-user linux-perf
-	gcc-mips64el-linux-gnuabi64 gcc-mips64-linux-gnuabi64"
+	gcc-mips64el-linux-gnuabi64 libc6-dev-mips64el-cross gcc-mips64-linux-gnuabi64"
 
 wanted=
 for group in "$@"; do

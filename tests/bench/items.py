@@ -45,7 +45,7 @@ class Item:
         return float(found[1]) * self.scale, found.groupdict().get("checksum")
 
 
-def _own(bench, effort):
+def own_items(bench, effort):
     """The items of the benchmark program."""
     listed = subprocess.run([bench, "-l"], text=True, stdout=subprocess.PIPE, check=True).stdout
     for name, unit, better in map(str.split, listed.splitlines()):
@@ -74,4 +74,4 @@ def _debian(effort):
 
 def all_items(bench, effort):
     """All of them; `bench` is the program, to ask."""
-    return [*_own(bench, effort), *_debian(effort)]
+    return [*own_items(bench, effort), *_debian(effort)]

@@ -17,6 +17,8 @@ sys.path.insert(0, str(TREE / "tests/functional"))
 import malta  # noqa: E402  pylint: disable=wrong-import-position
 
 ROUNDS = 3
+#: per cent: items take the time by the guest's clock
+CLOCK_TOLERANCE = 2
 #: CPU time to the prompt
 BOOT = Item("boot", "s", False, (), "")
 #: as many entries as the TLB of QEMU's CPU has, and no page walker, which it has not
@@ -26,12 +28,12 @@ SAME_TLB = ("CONFIG_MIPS_TLB_ENTRIES=64", "# CONFIG_MIPS_PAGE_WALKER is not set"
 class Machines:
     """Images and command lines."""
 
-    def __init__(self, args, builder):
+    def __init__(self, args, builder, bench):
+        """`bench`: folder of the benchmark program for native and mips64el."""
         out = args.out
-        self.bench = builder.programs()
         self.native, self.native_versions = programs.fetch(args.cache, "amd64", out / "debian")
         guest, self.guest_versions = programs.fetch(args.cache, "mips64el", out / "debian")
-        initrd = programs.initrd(args.cache, out, guest, self.bench / "mips64el/bench")
+        initrd = programs.initrd(args.cache, out, guest, bench / "mips64el/bench")
         plain = builder.image("linux_virt-dbt", "linux_virt", "dbt")
         same_tlb = builder.image("linux_virt-dbt-same-tlb", "linux_virt", "dbt", *SAME_TLB)
         self.boot = {"qemu": self._qemu(plain, out / "malta"), "husk": [plain / "husk"], "husk_same_tlb": [same_tlb / "husk"]}
@@ -47,10 +49,11 @@ class Machines:
 
 
 class Measurement:
-    """Values of all rounds: {side: {item: [values]}}."""
+    """Values of all rounds: {side: {item: [values]}}, and by how many per cent the clock of a guest was wrong."""
 
     def __init__(self, sides, items):
         self.values = {side: {item.name: [] for item in items} for side in sides}
+        self.clock_errors = {side: [] for side in sides if side != "native"}
         self.checksums = {}
         self.wrong = []
 
@@ -63,6 +66,11 @@ class Measurement:
             print(f"bench: {side}: no right result of {item.name}:\n{output.strip()}", flush=True)
         else:
             self.values[side][item.name].append(value)
+
+    def add_clock_error(self, side, error):
+        """Notes by how much a clock was wrong."""
+        if error is not None:
+            self.clock_errors[side].append(round(error, 2))
 
     def median(self, side, item):
         """Median of an item, or None."""
@@ -82,13 +90,13 @@ def _rounds(count, machines, sides, chosen, measurement):
         if BOOT in chosen:
             print(f"  round {number + 1} of {count}: {BOOT.name}", flush=True)
             _boot(machines, measurement)
-        for side in sides.values():
-            side.start()
         try:
             for item in (item for item in chosen if item is not BOOT):
                 print(f"  round {number + 1} of {count}: {item.name}", flush=True)
                 for name, side in sides.items():
                     measurement.add(name, item, side.run(item.command))
+            for name in measurement.clock_errors:
+                measurement.add_clock_error(name, sides[name].clock_error())
         finally:
             for side in sides.values():
                 side.stop()
@@ -108,24 +116,29 @@ def _write(args, measurement, chosen, whole, around):
                              **boot | {"boot_cpu_s_husk": measurement.median("husk_same_tlb", BOOT)})  # fmt: skip
     more = {f"{key}_same_tlb": same[key] for key in ("geomean_vs_qemu", "min_vs_qemu")}
     name = "mips" if whole else "selected"
-    result = report.comparison(name, _rows(measurement, chosen, "husk"), **boot, **more, runs=measurement.values)
+    result = report.comparison(name, _rows(measurement, chosen, "husk"), **boot, **more, clock_errors=measurement.clock_errors,
+                               runs=measurement.values)  # fmt: skip
     print_comparison(result, same)
+    for side, errors in measurement.clock_errors.items():
+        if max(map(abs, errors), default=0) > CLOCK_TOLERANCE:
+            print(f"bench: the values of {side} are wrong: its clock is off by {max(errors, key=abs):.1f} %")
     picture = args.out / f"{name}.svg"
     title = "Times as fast as QEMU's malta machine, the same guest on both"
     picture.write_text(chart(result["items"], same["items"], title), encoding="utf-8")
-    print(f"\nWritten: {args.out}/{name}.json, {name}-same-tlb.json, {name}.svg")
+    print(f"\nTo run items by hand: {args.out}/suite/husk, and there `bench -l`, `bench sieve`.")
+    print(f"Written: {args.out}/{name}.json, {name}-same-tlb.json, {name}.svg")
 
 
 def run(args, builder, folder):
     """Measures, if something is chosen: returns "right", "wrong" or None. `folder` is for files, in memory."""
     effort = QUICK if args.quick else FULL
-    bench = builder.programs() / "native/bench"
-    items = [BOOT, *all_items(bench, effort)]
+    bench = builder.programs()
+    items = [BOOT, *all_items(bench / "native/bench", effort)]
     chosen = items if args.only in ("", "mips") else [item for item in items if args.only in item.name]
     if not chosen:
         return None
-    machines = Machines(args, builder)
-    sides = {"native": Native(bench, machines.native, folder, effort.text_bytes)}
+    machines = Machines(args, builder, bench)
+    sides = {"native": Native(bench / "native/bench", machines.native, folder, effort.text_bytes)}
     sides |= {name: Machine(argv, effort.text_bytes) for name, argv in machines.suite.items()}
     measurement = Measurement(sides, chosen)
     around = environment(QEMU) | {"native_packages": machines.native_versions, "guest_packages": machines.guest_versions}

@@ -68,10 +68,10 @@ def _legend():
     yield _text(LEFT + 28, 44, "husk")
     yield f'<rect x="{LEFT + 80}" y="34" width="22" height="{BAR}" fill="{SLOWER}"/>'
     yield _text(LEFT + 108, 44, "slower than QEMU")
-    yield _circle(LEFT + 250, 40)
-    yield _text(LEFT + 262, 44, "husk with QEMU's TLB size, no page walker")
+    yield _circle(LEFT + 235, 40)
+    yield _text(LEFT + 246, 44, "husk with QEMU's TLB size, no page walker")
     yield _diamond(LEFT + 530, 40)
-    yield _text(LEFT + 542, 44, "without emulation")
+    yield _text(LEFT + 541, 44, "native")
 
 
 def chart(rows, same, title):

@@ -13,6 +13,8 @@ from prompt import Guest
 QEMU = "qemu-system-mips64el"
 #: the most that an item may take, in seconds
 PATIENCE = 900
+#: over which the clock of a guest is looked at
+SLEEP_S = 2
 #: OpenSSL without AES, SHA and carry-less multiplication instructions (OPENSSL_ia32cap(3)): guests have none either
 NO_CRYPTO_INSTRUCTIONS = "~0x200000200000000:~0x20000000"
 
@@ -36,11 +38,8 @@ class Native:
         with open(folder / "text", "wb") as file:
             subprocess.run([bench, "-g", str(text_bytes)], stdout=file, check=True)
 
-    def start(self):
-        """There is nothing to start."""
-
     def stop(self):
-        """Nor to stop."""
+        """There is nothing to stop."""
 
     def run(self, command):
         """Output of a command with {NAME}s."""
@@ -62,10 +61,12 @@ class Machine:
         self.argv, self.text_bytes = argv, text_bytes
         self.guest = None
 
-    def start(self):
-        """Boots it and makes the text to work on."""
-        self.guest = Guest([*pin(), *self.argv], False, timeout=PATIENCE)
-        self.guest.run(f"bench -g {self.text_bytes} >/tmp/text")
+    def _started(self):
+        if not self.guest:
+            self.guest = Guest([*pin(), *self.argv], False)
+            self.guest.child.timeout = PATIENCE
+            self.guest.run(f"bench -g {self.text_bytes} >/tmp/text")
+        return self.guest
 
     def stop(self):
         """Ends it."""
@@ -75,12 +76,13 @@ class Machine:
 
     def run(self, command):
         """Output of a command with {NAME}s. A guest that does not answer is started again for the next one."""
-        if not self.guest:
-            self.start()
         line = shlex.join(self.words[word[1:-1]] if word.startswith("{") else word for word in command)
         try:
-            return self.guest.run(line)[1]
-        except (pexpect.TIMEOUT, pexpect.EOF):
-            said = (self.guest.child.before or "")[-2000:]
+            return self._started().run(line)[1]
+        except (pexpect.TIMEOUT, pexpect.EOF) as error:
             self.stop()
-            return f"the guest does not answer; it said:\n{said}"
+            return f"the guest does not answer: {error}"
+
+    def clock_error(self):
+        """Per cent by which its clock is fast; None if it does not run."""
+        return self.guest.clock_error(SLEEP_S) if self.guest else None
