@@ -116,8 +116,8 @@ def _write(args, measurement, chosen, whole, around):
                              **boot | {"boot_cpu_s_husk": measurement.median("husk_same_tlb", BOOT)})  # fmt: skip
     more = {f"{key}_same_tlb": same[key] for key in ("geomean_vs_qemu", "min_vs_qemu")}
     name = "mips" if whole else "selected"
-    result = report.comparison(name, _rows(measurement, chosen, "husk"), **boot, **more, clock_errors=measurement.clock_errors,
-                               runs=measurement.values)  # fmt: skip
+    result = report.comparison(name, _rows(measurement, chosen, "husk"), **boot, **more, quick=args.quick, wrong=measurement.wrong,
+                               clock_errors=measurement.clock_errors, runs=measurement.values)  # fmt: skip
     print_comparison(result, same)
     for side, errors in measurement.clock_errors.items():
         if max(map(abs, errors), default=0) > CLOCK_TOLERANCE:

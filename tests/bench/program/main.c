@@ -17,7 +17,7 @@
 
 #include "bench.h"
 
-#define BATCHES         8
+#define BATCHES         32
 #define DEFAULT_SECONDS 0.4
 
 struct options {

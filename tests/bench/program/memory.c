@@ -11,6 +11,10 @@
 #define SHORT_WALK 1024u
 #define LONG_WALK  8192u
 
+/* Checksums of the loops of STREAM, and of the words that change and copy leave. */
+#define STREAM_SUM UINT64_C(17103347891278397156)
+#define WORDS_SUM  UINT64_C(11532284928870968886)
+
 /* --- STREAM: a, b and c have together the size that the item says */
 
 static double *a, *b, *c;
@@ -234,26 +238,20 @@ static uint64_t walk(void)
 }
 
 const struct bench_item bench_memory[] = {
-	{ "stream-copy-2m", BENCH_MB_S, 2.0 / 3 * SMALL, stream_small, stream_copy, stream_end,
-	  UINT64_C(17103347891278397156) },
-	{ "stream-scale-2m", BENCH_MB_S, 2.0 / 3 * SMALL, stream_small, stream_scale, stream_end,
-	  UINT64_C(17103347891278397156) },
-	{ "stream-add-2m", BENCH_MB_S, SMALL, stream_small, stream_add, stream_end, UINT64_C(17103347891278397156) },
-	{ "stream-triad-2m", BENCH_MB_S, SMALL, stream_small, stream_triad, stream_end,
-	  UINT64_C(17103347891278397156) },
-	{ "stream-copy-32m", BENCH_MB_S, 2.0 / 3 * LARGE, stream_large, stream_copy, stream_end,
-	  UINT64_C(17103347891278397156) },
-	{ "stream-scale-32m", BENCH_MB_S, 2.0 / 3 * LARGE, stream_large, stream_scale, stream_end,
-	  UINT64_C(17103347891278397156) },
-	{ "stream-add-32m", BENCH_MB_S, LARGE, stream_large, stream_add, stream_end, UINT64_C(17103347891278397156) },
-	{ "stream-triad-32m", BENCH_MB_S, LARGE, stream_large, stream_triad, stream_end,
-	  UINT64_C(17103347891278397156) },
+	{ "stream-copy-2m", BENCH_MB_S, 2.0 / 3 * SMALL, stream_small, stream_copy, stream_end, STREAM_SUM },
+	{ "stream-scale-2m", BENCH_MB_S, 2.0 / 3 * SMALL, stream_small, stream_scale, stream_end, STREAM_SUM },
+	{ "stream-add-2m", BENCH_MB_S, SMALL, stream_small, stream_add, stream_end, STREAM_SUM },
+	{ "stream-triad-2m", BENCH_MB_S, SMALL, stream_small, stream_triad, stream_end, STREAM_SUM },
+	{ "stream-copy-32m", BENCH_MB_S, 2.0 / 3 * LARGE, stream_large, stream_copy, stream_end, STREAM_SUM },
+	{ "stream-scale-32m", BENCH_MB_S, 2.0 / 3 * LARGE, stream_large, stream_scale, stream_end, STREAM_SUM },
+	{ "stream-add-32m", BENCH_MB_S, LARGE, stream_large, stream_add, stream_end, STREAM_SUM },
+	{ "stream-triad-32m", BENCH_MB_S, LARGE, stream_large, stream_triad, stream_end, STREAM_SUM },
 	{ "memory-rd", BENCH_MB_S, SMALL, words_begin, read_words, words_end, UINT64_C(4294705152) },
 	{ "memory-wr", BENCH_MB_S, SMALL, words_begin, write_words, words_end, UINT64_C(17306610145436873268) },
-	{ "memory-rdwr", BENCH_MB_S, 2 * SMALL, words_begin, change_words, words_end, UINT64_C(11532284928870968886) },
-	{ "memory-cp", BENCH_MB_S, SMALL, words_begin, copy_words, words_end, UINT64_C(11532284928870968886) },
+	{ "memory-rdwr", BENCH_MB_S, 2 * SMALL, words_begin, change_words, words_end, WORDS_SUM },
+	{ "memory-cp", BENCH_MB_S, SMALL, words_begin, copy_words, words_end, WORDS_SUM },
 	{ "memory-bzero", BENCH_MB_S, SMALL, words_begin, bzero_bytes, words_end, UINT64_C(12625172033236171917) },
-	{ "memory-bcopy", BENCH_MB_S, SMALL, words_begin, bcopy_bytes, words_end, UINT64_C(11532284928870968886) },
+	{ "memory-bcopy", BENCH_MB_S, SMALL, words_begin, bcopy_bytes, words_end, WORDS_SUM },
 	{ "tlb-walk-4m", BENCH_NS, SHORT_WALK, short_walk_begin, walk, walk_end, 523776 },
 	{ "tlb-walk-32m", BENCH_NS, LONG_WALK, long_walk_begin, walk, walk_end, 33550336 },
 	{ 0 },
