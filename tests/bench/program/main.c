@@ -17,8 +17,9 @@
 
 #include "bench.h"
 
-#define BATCHES         32
-#define DEFAULT_SECONDS 0.4
+#define BATCHES          32 /* in the time of an item */
+#define BATCHES_AT_LEAST 5
+#define DEFAULT_SECONDS  0.4
 
 struct options {
 	/* Time to measure an item; 0 to check it only. */
@@ -98,7 +99,7 @@ static bool batch(const struct bench_item *item, uint64_t count, double *seconds
 	return true;
 }
 
-/* Seconds of one repetition, from the fastest of BATCHES that take `time` together. */
+/* Seconds of one repetition, from the fastest of several batches, which should take `time` together. */
 static bool measure(const struct bench_item *item, double time, double *best)
 {
 	uint64_t count = 1;
@@ -114,7 +115,7 @@ static bool measure(const struct bench_item *item, double time, double *best)
 			count *= 2;
 	} while (seconds < time / BATCHES / 2);
 	*best = seconds;
-	for (int i = 0; i < BATCHES && (time -= seconds) > 0; i++) {
+	for (int i = 0; i < BATCHES && ((time -= seconds) > 0 || i < BATCHES_AT_LEAST); i++) {
 		if (!batch(item, count, &seconds))
 			return false;
 		if (seconds < *best)
