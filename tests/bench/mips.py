@@ -9,7 +9,7 @@ import programs
 from items import FULL, QUICK, Item, all_items
 from plot import chart
 from prompt import Guest
-from report import Report, compare, environment, print_comparison
+from report import Report, compare, environment, markdown, print_comparison
 from sides import QEMU, Machine, Native, pin
 
 TREE = Path(__file__).resolve().parents[2]
@@ -122,11 +122,11 @@ def _write(args, measurement, chosen, whole, around):
     for side, errors in measurement.clock_errors.items():
         if max(map(abs, errors), default=0) > CLOCK_TOLERANCE:
             print(f"bench: the values of {side} are wrong: its clock is off by {max(errors, key=abs):.1f} %")
-    picture = args.out / f"{name}.svg"
+    (args.out / f"{name}.md").write_text(markdown(result, same), encoding="utf-8")
     title = "Times as fast as QEMU's malta machine, the same guest on both"
-    picture.write_text(chart(result["items"], same["items"], title), encoding="utf-8")
+    (args.out / f"{name}.svg").write_text(chart(result["items"], same["items"], title), encoding="utf-8")
     print(f"\nTo run items by hand: {args.out}/suite/husk, and there `bench -l`, `bench sieve`.")
-    print(f"Written: {args.out}/{name}.json, {name}-same-tlb.json, {name}.svg")
+    print(f"Written: {args.out}/{name}.json, {name}-same-tlb.json, {name}.md, {name}.svg")
 
 
 def run(args, builder, folder):

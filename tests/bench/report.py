@@ -65,16 +65,30 @@ def number(value):
     return f"{value:.{0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2}f}"
 
 
+COLUMNS = ("native", "QEMU", "husk", "/ QEMU", "/ native", "same TLB", "/ QEMU")
+
+
+def _table(result, same_tlb):
+    """Rows of words for people: a name, a unit and a value for each of COLUMNS."""
+    for row, same in zip(result["items"], same_tlb["items"]):
+        values = [row[key] for key in ("native", "qemu", "husk", "vs_qemu", "vs_native")] + [same["husk"], same["vs_qemu"]]
+        yield row["name"], row["unit"], *map(number, values)
+    means = result["geomean_vs_qemu"], result["geomean_vs_native"], None, same_tlb["geomean_vs_qemu"]
+    least = result["min_vs_qemu"], None, None, same_tlb["min_vs_qemu"]
+    for name, values in (("geometric mean", means), ("least", least)):
+        yield name, "", "", "", "", *(number(value) if value else "" for value in values)
+
+
 def print_comparison(result, same_tlb):
-    """A table for people. `same_tlb` is the result with QEMU's TLB."""
+    """A table on standard output. `same_tlb` is the result with QEMU's TLB."""
     around = result["environment"]
     print(f"\n{around['cpu']}, {around['cpus']} CPUs, load {around['load'][0]}; {around['qemu']}")
     print("Ratios: how many times as fast husk is. same TLB: with as many TLB entries as QEMU, and no page walker.\n")
-    columns = ("native", "QEMU", "husk", "/ QEMU", "/ native", "same TLB", "/ QEMU")
-    print(f"  {'':20} {'':9}" + "".join(f"{column:>10}" for column in columns))
-    for row, same in zip(result["items"], same_tlb["items"]):
-        values = [row[key] for key in ("native", "qemu", "husk", "vs_qemu", "vs_native")] + [same["husk"], same["vs_qemu"]]
-        print(f"  {row['name']:20} {row['unit']:9}" + "".join(f"{number(value):>10}" for value in values))
-    means = [result["geomean_vs_qemu"], result["geomean_vs_native"], None, same_tlb["geomean_vs_qemu"]]
-    print(f"  {'geometric mean':60}" + "".join(f"{number(value) if value else '':>10}" for value in means))
-    print(f"  {'least':60}{number(result['min_vs_qemu']):>10}{'':20}{number(same_tlb['min_vs_qemu']):>10}")
+    for name, unit, *values in (("", "", *COLUMNS), *_table(result, same_tlb)):
+        print(f"  {name:20} {unit:9}" + "".join(f"{value:>10}" for value in values))
+
+
+def markdown(result, same_tlb):
+    """The same table for a document."""
+    lines = [["item", "unit", *COLUMNS], ["---", "---", *["---:"] * len(COLUMNS)], *_table(result, same_tlb)]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)

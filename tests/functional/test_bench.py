@@ -86,6 +86,18 @@ def test_ratios():
     assert report.geomean([None]) is None
 
 
+def test_table(tmp_path, capsys):
+    """The table of a document has a line for each item, and the means."""
+    item = items.Item("walk", "ns", False, (), "")
+    result = report.Report(tmp_path, {"cpu": "c", "cpus": 1, "load": [0], "qemu": "q"}).comparison("x", [report.compare(item, 1, 8, 2)])
+    lines = report.markdown(result, result).splitlines()
+    assert lines[2] == "| walk | ns | 1.00 | 8.00 | 2.00 | 4.00 | 0.50 | 2.00 | 4.00 |"
+    assert lines[3] == "| geometric mean |  |  |  |  | 4.00 | 0.50 |  | 4.00 |"
+    report.print_comparison(result, result)
+    assert "walk" in capsys.readouterr().out
+    assert (tmp_path / "x.json").exists()
+
+
 def test_chart_is_svg():
     """The picture is a document, with the names and ratios of all items, known or not."""
     item = items.Item("<walk>", "ns", False, (), "")
