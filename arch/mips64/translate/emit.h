@@ -71,6 +71,32 @@ struct ir_op *mips_emit3(struct mips_front *f, enum ir_opcode op, unsigned d, un
 /** Appends d = a op imm. */
 struct ir_op *mips_emit_imm(struct mips_front *f, enum ir_opcode op, unsigned d, unsigned a, uint64_t imm);
 
+/** Where a result goes: results for $0 go to a temporary that nobody reads; the register is no constant any more. */
+ir_var mips_destination(struct mips_front *f, unsigned reg);
+
+/** True if a general register holds a constant here; sets *value. */
+bool mips_is_known(const struct mips_front *f, unsigned reg, uint64_t *value);
+
+/** Appends d = a for general registers, HI, LO or temporaries. */
+void mips_emit_move(struct mips_front *f, unsigned d, unsigned a);
+
+/** A new temporary that holds a constant. */
+ir_var mips_emit_temp_const(struct mips_front *f, uint64_t value);
+
+/** Appends a read of a field of the vCPU, sign-extended, for the caller to set its destination. */
+struct ir_op *mips_read_field(struct mips_front *f, unsigned size, uint64_t offset);
+
+/** Appends the instruction as the helper's, if a cc b. */
+void mips_emit_trap(struct mips_front *f, enum ir_condition cc, unsigned a, unsigned b, const struct mips_insn *insn);
+
+/** True if the block is for kernel mode. */
+bool mips_in_kernel_mode(const struct mips_front *f);
+
+/* The groups of the base instruction set. They return false for what they leave to others: nothing was emitted then. */
+bool mips_emit_alu(struct mips_front *f, uint32_t w, const struct mips_insn *insn);
+bool mips_emit_memory(struct mips_front *f, uint32_t w, const struct mips_insn *insn);
+bool mips_emit_system(struct mips_front *f, uint32_t w, const struct mips_insn *insn);
+
 /** Keeps a decoded instruction for helpers. */
 const struct mips_insn *mips_keep_insn(struct mips_front *f, const struct mips_insn *insn);
 

@@ -175,6 +175,6 @@ size_t x86_lowering_size(void);
 bool x86_lower(const struct x86_runtime *r, struct x86_lowering *work, struct x86_asm *a, struct x86_block *b);
 
 /** Bytes that are surely enough for a block. */
-#define X86_BLOCK_MAX_BYTES (64u * 1024u)
+#define X86_BLOCK_MAX_BYTES (128u * 1024u)
 
 #endif

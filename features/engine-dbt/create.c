@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Making a vCPU: memory, the parts that the image has, the layout that generated code is made for. */
+#include <errno.h>
+
+#include <config/CODE_CACHE_MB.h>
+#include <husk/log.h>
+#include <husk/vm.h>
+
+#include "arch/mips64/guest/cp0.h"
+#include "arch/mips64/guest/mmu.h"
+#include "arch/mips64/translate/front.h"
+#include "features/engine-dbt/dbt.h"
+#include "features/engine-dbt/pass.h"
+
+_Static_assert(sizeof(struct x86_fetch_entry) == sizeof(struct mips_itlb) &&
+		       offsetof(struct x86_fetch_entry, gpa) == offsetof(struct mips_itlb, gpa),
+	       "generated code reads struct mips_itlb");
+_Static_assert(sizeof(struct x86_fp_last) == sizeof(struct mips_fp_last) &&
+		       offsetof(struct x86_fp_last, note) == offsetof(struct mips_fp_last, note),
+	       "generated code writes struct mips_fp_last");
+
+/* A block's code changed: nobody may jump to it any more. */
+static void dropped(void *ctx, struct block *b)
+{
+	struct dbt *d = ctx;
+
+	if (d->linking != NULL)
+		d->linking->unlink(&d->blocks, b);
+	if (d->jump_ops != NULL)
+		d->jump_ops->forget_code(&d->jumps, b->key.pc, b->code);
+}
+
+static void find_parts(struct dbt *d)
+{
+	d->linking = dbt_part(DBT_LINKING);
+	d->jump_ops = dbt_part(DBT_JUMPS);
+	d->shape = dbt_part(DBT_SUPERBLOCKS);
+	d->runtime.jumps = d->jump_ops != NULL ? d->jump_ops->code : NULL;
+	d->blocks.dropped = dropped;
+	d->blocks.dropped_ctx = d;
+}
+
+/* The registers that compiled code uses most stay in host registers. */
+static const struct x86_pin pins[] = {
+	{ 2, RSI },
+	{ 4, RDI },
+	{ 5, R8 },
+	{ 29, R11 },
+};
+
+static void make_constants(struct dbt *d)
+{
+	const uint64_t sign = 1ull << 63, single_sign = 1ull << 31;
+
+	for (unsigned n = 0; n < 256; n++)
+		d->addends[n][0] = n;
+	d->fp_masks = (struct x86_fp_masks){
+		.sign = { { single_sign, 0 }, { sign, 0 } },
+		.magnitude = { { ~single_sign, ~0ull }, { ~sign, ~0ull } },
+	};
+}
+
+static void make_runtime(struct dbt *d)
+{
+	struct blocks *b = &d->blocks;
+	struct x86_asm a = { .write = b->arena.write,
+			     .end = b->arena.write + b->arena.size,
+			     .to_execute = b->arena.execute - b->arena.write };
+
+	d->runtime.layout = (struct x86_layout){
+		.attention = offsetof(struct vcpu, attention),
+		.pc = offsetof(struct mips_cpu, pc),
+		.instructions = offsetof(struct vcpu, instructions),
+		.partial = offsetof(struct dbt, partial),
+		.limit = offsetof(struct dbt, limit),
+		.counted = d->counted,
+		.tag_key = offsetof(struct mips_cpu, asid_key),
+		.spill = offsetof(struct dbt, spill),
+		.fetch_key = offsetof(struct mips_cpu, fetch_key),
+		.jump_cache = offsetof(struct dbt, jumps),
+		.counts = offsetof(struct dbt, addends),
+		.ll_valid = offsetof(struct mips_cpu, ll_valid),
+		.ll_address = offsetof(struct mips_cpu, ll_address),
+		.fp_status = offsetof(struct mips_cpu, fpu.fcsr),
+		.fp_last = offsetof(struct mips_cpu, fpu.last),
+		.fp_masks = offsetof(struct dbt, fp_masks),
+		.var = mips_var_offset,
+		.nr_state = MIPS_VAR_STATE,
+		.first_fp = MIPS_VAR_FPR,
+		.fetch_entries = MIPS_ITLB_ENTRIES,
+		.tlb_bits = (unsigned)__builtin_ctz(MIPS_STLB_ENTRIES),
+		.pins = pins,
+		.nr_pins = sizeof(pins) / sizeof(pins[0]),
+	};
+	d->runtime.bmi2 = x86_host_has_bmi2();
+	d->runtime.helpers = dbt_helpers;
+	x86_emit_runtime(&d->runtime, &a);
+	b->start = b->next = a.write;
+}
+
+int dbt_create(struct vcpu *v)
+{
+	struct dbt *d = dbt(mips_cpu(v));
+	size_t bytes = (size_t)CONFIG_CODE_CACHE_MB << 20;
+	int err = plat_code_alloc(bytes, &d->blocks.arena);
+
+	if (err == 0)
+		err = blocks_create(&d->blocks, bytes);
+	d->max_insns = d->blocks.max_blocks * 2;
+	d->insns = plat_pages_alloc(d->max_insns * sizeof(*d->insns), 4096);
+	d->lowering = plat_pages_alloc(x86_lowering_size(), 4096);
+	d->ir = plat_pages_alloc(sizeof(*d->ir), 4096);
+	d->pass_work = plat_pages_alloc(dbt_passes_work_bytes() + 1, 4096);
+	if (err != 0 || d->insns == NULL || d->lowering == NULL || d->ir == NULL || d->pass_work == NULL) {
+		log_error("no memory for %u MiB of translated code: lower CODE_CACHE_MB", CONFIG_CODE_CACHE_MB);
+		return err != 0 ? err : -ENOMEM;
+	}
+	make_constants(d);
+	d->counted = v->vm->timer->by_instructions;
+	find_parts(d);
+	make_runtime(d);
+	dbt_forget_jumps(d, ~0ull);
+	dbt_watch_code(d);
+	d->cpu.counter.vcpu = v;
+	d->cpu.counter.hz = v->vm->params->counter_hz;
+	d->cpu.counter.match = mips_counter_match;
+	v->vm->timer->start(&d->cpu.counter);
+	return 0;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The engine's vCPU, and what its files call of each other. */
+#ifndef DBT_DBT_H
+#define DBT_DBT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arch/mips64/guest/breakpoint.h"
+#include "arch/mips64/guest/cpu.h"
+#include "arch/mips64/guest/insn.h"
+#include "arch/x86_64/emit/jump_cache.h"
+#include "arch/x86_64/emit/lower.h"
+#include "features/engine-dbt/blocks.h"
+#include "features/engine-dbt/ir.h"
+#include "features/engine-dbt/part.h"
+
+/** A vCPU of this engine. */
+struct dbt {
+	struct mips_cpu cpu;                   /* first: the architecture's view */
+	_Alignas(16) uint64_t addends[256][2]; /**< addends for the count of instructions */
+	_Alignas(16) struct x86_fp_masks fp_masks;
+	uint64_t spill[IR_MAX_VARS];
+	struct x86_jump_cache jumps; /**< here, so that code reaches it; of use with jump_ops only */
+	const struct dbt_linking *linking;
+	const struct dbt_jumps *jump_ops;
+	const struct dbt_shape *shape;
+	bool code_changed; /**< a store dropped a block */
+	bool counted;      /**< the timer model counts instructions */
+	uint32_t partial;  /**< `counted`: instructions of the running block up to the one that a helper executes */
+	uint64_t limit;    /**< `counted`: blocks that might exceed it leave when they are entered */
+	struct mips_breakpoints breakpoints;
+	struct blocks blocks;
+	struct x86_runtime runtime;
+	struct x86_lowering *lowering;
+	struct ir_block *ir;
+	void *pass_work;
+	struct mips_insn *insns; /**< pool of instructions that helpers execute */
+	uint32_t next_insn, max_insns;
+	struct {
+		uint64_t entries, lookups;                   /**< of blocks by the engine */
+		uint64_t jumps, exits, careful, cuts, steps; /**< why blocks came back */
+		uint64_t helper_loads, helper_stores, execs; /**< calls of helpers */
+	} counts;
+};
+
+/** The engine's view of a vCPU. */
+static inline struct dbt *dbt(struct mips_cpu *c)
+{
+	return (struct dbt *)c;
+}
+
+/* create.c */
+
+/** Code cache, tables and runtime, once per vCPU. Returns 0 or -ENOMEM, logged. For engine.create. */
+int dbt_create(struct vcpu *v);
+
+/* helpers.c */
+
+/** Tells exception code where it is: instruction i at `where`, with X86_IN_SLOT in a delay slot. */
+void dbt_set_place(struct mips_cpu *c, const struct mips_insn *i, uint64_t where);
+
+/** An instruction for dbt_set_place() where none is decoded: the second one, so that there is one before it. */
+extern const struct mips_insn dbt_somewhere[2];
+
+/** C functions that generated code calls. */
+extern const struct x86_helpers dbt_helpers;
+
+/* translate.c */
+
+/** Physical address of the code at va; false if the fetch took an exception. Remembered by page. */
+bool dbt_fetch_address(struct mips_cpu *c, uint64_t va, uint64_t *gpa);
+
+/**
+ * The block at c->pc, without MAPs if `careful`, cut to `max` instructions if that is not 0; BLOCK_NONE after an
+ * exception.
+ */
+uint32_t dbt_block_at_pc(struct mips_cpu *c, bool careful, uint32_t max);
+
+/** Drops all blocks. */
+void dbt_flush_blocks(struct dbt *d);
+
+/** Forgets the jumps into the page of va; ~0: all. */
+void dbt_forget_jumps(struct dbt *d, uint64_t va);
+
+/** Lets the engine hear of stores to code, and of changed mappings. */
+void dbt_watch_code(struct dbt *d);
+
+#endif

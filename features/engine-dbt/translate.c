@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Blocks of guest code: found by address, translated when they are met first, dropped when their code changes. */
+#include <husk/vm.h>
+
+#include "arch/mips64/guest/exception.h"
+#include "arch/mips64/guest/mmu.h"
+#include "arch/mips64/translate/front.h"
+#include "features/engine-dbt/dbt.h"
+#include "features/engine-dbt/observer.h"
+#include "features/engine-dbt/pass.h"
+
+void dbt_forget_jumps(struct dbt *d, uint64_t va)
+{
+	if (d->jump_ops != NULL)
+		d->jump_ops->forget(&d->jumps, va);
+}
+
+static void code_written(void *ctx, uint64_t gpa, uint64_t size)
+{
+	struct dbt *d = ctx;
+
+	while (size != 0) {
+		uint64_t part = GUEST_PAGE_SIZE - (gpa & ~GUEST_PAGE_MASK);
+
+		part = part < size ? part : size;
+		if (blocks_invalidate(&d->blocks, gpa, part) != 0) {
+			d->code_changed = true;
+			if (!blocks_in_page(&d->blocks, gpa))
+				memory_mark_code(&d->cpu.vcpu.vm->memory, gpa, false);
+		}
+		gpa += part;
+		size -= part;
+	}
+}
+
+void dbt_flush_blocks(struct dbt *d)
+{
+	struct memory *memory = &d->cpu.vcpu.vm->memory;
+
+	for (uint32_t n = 0; n < d->blocks.nr_blocks; n++)
+		memory_mark_code(memory, d->blocks.blocks[n].key.gpa, false);
+	blocks_flush(&d->blocks);
+	d->next_insn = 0;
+	dbt_forget_jumps(d, ~0ull);
+	dbt_tell_flushed(d->cpu.vcpu.vm);
+}
+
+static bool is_unmapped(uint64_t va)
+{
+	return va >> 62 == 2 || (va >= 0xffffffff80000000ull && va < 0xffffffffc0000000ull);
+}
+
+/* The page behind one that is translated, in which its last branch has its delay slot. */
+static void find_next_page(struct mips_cpu *c, struct mips_source *source)
+{
+	uint64_t va = (source->pc & GUEST_PAGE_MASK) + GUEST_PAGE_SIZE;
+	struct mips_mapping m;
+	struct mips_fault f;
+
+	if (!mips_resolve(c, va, MIPS_FETCH, &m, &f) || m.cvmseg || m.gpa > INT32_MAX)
+		return;
+	source->next_gpa = m.gpa;
+	source->next_page = memory_borrow(&c->vcpu.vm->memory, m.gpa, GUEST_PAGE_SIZE);
+}
+
+static void add_exits(struct dbt *d, const struct x86_block *made)
+{
+	struct blocks *b = &d->blocks;
+
+	for (unsigned n = 0; n < made->nr_exits; n++)
+		b->exits[b->nr_exits++] = (struct block_exit){
+			.displacement = made->exits[n].displacement,
+			.unlinked = made->exits[n].unlinked,
+			.target = made->exits[n].target,
+			.linkable = made->exits[n].linkable,
+			.careful = made->exits[n].careful,
+			.next = EXIT_NONE,
+		};
+}
+
+static uint32_t translate(struct dbt *d, const struct block_key *key, const uint8_t *page)
+{
+	struct mips_cpu *c = &d->cpu;
+	struct blocks *b = &d->blocks;
+	struct mips_source source = { .cpu = c,
+				      .pc = key->pc,
+				      .page = page,
+				      .fixed_mapping = is_unmapped(key->pc),
+				      .max_insns = key->max,
+				      .through_branches = d->shape != NULL && d->shape->through_branches,
+				      .breakpoints = &d->breakpoints };
+	int32_t tlb = (int32_t)(offsetof(struct mips_cpu, stlbs) + (size_t)c->mode * sizeof(c->stlbs[0]));
+	struct x86_block made = {
+		.ir = d->ir,
+		.tlb_read = tlb + (int32_t)offsetof(struct mips_stlb, read),
+		.tlb_write = tlb + (int32_t)offsetof(struct mips_stlb, write),
+		.fetch_tlb = (int32_t)(offsetof(struct mips_cpu, itlbs) + (size_t)c->mode * sizeof(c->itlbs[0])),
+		.has_tag_key = c->mode != MIPS_KERNEL,
+		.big_endian = c->big_endian,
+		/* A careful block goes round once, and on as usual. */
+		.loops = d->shape != NULL && d->shape->loops && (key->mode & BLOCK_CAREFUL) == 0,
+	};
+	struct x86_asm a;
+	struct block block;
+
+	if (!blocks_have_room(b, X86_BLOCK_MAX_BYTES, X86_MAX_EXITS) || d->max_insns - d->next_insn < MIPS_BLOCK_INSNS)
+		dbt_flush_blocks(d);
+	source.insns = &d->insns[d->next_insn];
+	find_next_page(c, &source);
+	mips_translate_block(&source, d->ir);
+	if ((key->mode & BLOCK_CAREFUL) == 0)
+		dbt_run_passes(d->ir, d->pass_work);
+	d->next_insn += source.nr_insns;
+	made.first_exit = b->nr_exits;
+	a = (struct x86_asm){ .write = b->next,
+			      .end = b->arena.write + b->arena.size,
+			      .to_execute = b->arena.execute - b->arena.write };
+	x86_lower(&d->runtime, d->lowering, &a, &made);
+	dbt_tell_emitted(&(struct dbt_unit){ .vm = c->vcpu.vm,
+					     .pc = key->pc,
+					     .gpa = key->gpa,
+					     .guest_bytes = d->ir->guest_bytes,
+					     .code = b->arena.execute + (b->next - b->arena.write),
+					     .bytes = (size_t)(a.write - b->next) });
+	b->counts.bytes += (uint64_t)(a.write - b->next);
+	b->next = a.write;
+	block = (struct block){ .key = *key,
+				.code = made.code,
+				.insns = d->ir->nr_insns,
+				.bytes = d->ir->guest_bytes,
+				.first_exit = made.first_exit,
+				.nr_exits = made.nr_exits };
+	add_exits(d, &made);
+	if (!memory_is_code(&c->vcpu.vm->memory, key->gpa)) {
+		memory_mark_code(&c->vcpu.vm->memory, key->gpa, true);
+		mips_stlb_protect(c, key->gpa);
+	}
+	return blocks_add(b, &block);
+}
+
+bool dbt_fetch_address(struct mips_cpu *c, uint64_t va, uint64_t *gpa)
+{
+	struct mips_itlb *slot = &c->itlb[(va >> GUEST_PAGE_SHIFT) % MIPS_ITLB_ENTRIES];
+	uint64_t tag = (va & GUEST_PAGE_MASK) | c->asid_key;
+
+	if (slot->tag == tag && (va & 3) == 0) {
+		*gpa = slot->gpa | (va & ~GUEST_PAGE_MASK);
+		return true;
+	}
+	if (!mips_translate_fetch(c, va, false, va, gpa))
+		return false;
+	/* Nothing changes there but with a change of mode that forgets all. */
+	if (is_unmapped(va))
+		return true;
+	/* What the jump cache holds of a page is known to be valid by the page's entry here. */
+	if (slot->tag != MIPS_TAG_NEVER)
+		dbt_forget_jumps(dbt(c), slot->tag);
+	*slot = (struct mips_itlb){ .tag = tag, .gpa = *gpa & GUEST_PAGE_MASK };
+	return true;
+}
+
+uint32_t dbt_block_at_pc(struct mips_cpu *c, bool careful, uint32_t max)
+{
+	struct dbt *d = dbt(c);
+	struct block_key key = { .pc = c->pc, .mode = c->code_mode | (careful ? BLOCK_CAREFUL : 0), .max = max };
+	const uint8_t *page;
+	uint32_t n;
+
+	d->counts.lookups++;
+	if (!dbt_fetch_address(c, c->pc, &key.gpa))
+		return BLOCK_NONE;
+	n = blocks_find(&d->blocks, &key);
+	if (n == BLOCK_NONE) {
+		page = memory_borrow(&c->vcpu.vm->memory, key.gpa & GUEST_PAGE_MASK, GUEST_PAGE_SIZE);
+		if (page == NULL) {
+			mips_take(c, c->pc, false, EXC_IBE, false);
+			return BLOCK_NONE;
+		}
+		n = translate(d, &key, page);
+	}
+	if (!careful && max == 0 && d->jump_ops != NULL)
+		d->jump_ops->remember(&d->jumps, c->pc, c->fetch_key, d->blocks.blocks[n].code);
+	return n;
+}
+
+static void fetch_changed(struct mips_cpu *c, uint64_t va)
+{
+	dbt_forget_jumps(dbt(c), va);
+	if (dbt(c)->counted)
+		plat_kick(&c->vcpu.attention, ATTN_IRQ); /* the next instruction is fetched anew */
+}
+
+void dbt_watch_code(struct dbt *d)
+{
+	struct memory *memory = &d->cpu.vcpu.vm->memory;
+
+	memory->code_written = code_written;
+	memory->code_ctx = d;
+	d->cpu.fetch_changed = fetch_changed;
+}
