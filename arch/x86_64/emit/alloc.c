@@ -66,6 +66,7 @@ void alloc_init(struct alloc *s, const struct x86_layout *layout, const struct i
 	memset(s->pinned, -1, ir->nr_vars);
 	memset(s->where, -1, ir->nr_vars);
 	memset(&s->pool, 0, sizeof(s->pool));
+	s->flags_of = IR_NONE;
 	for (unsigned n = 0; n < layout->nr_pins; n++)
 		s->pinned[layout->pins[n].var] = (int8_t)layout->pins[n].reg;
 	find_uses(s);

@@ -36,6 +36,8 @@ struct alloc {
 	const struct ir_block *ir;
 	struct x86_asm *a;
 	struct alloc_pool pool;
+	ir_var flags_of;               /**< variable set by a comparison whose flags still stand, or IR_NONE */
+	enum x86_cc flags_cc;          /**< condition under which it is 1 */
 	int8_t pinned[IR_MAX_VARS];    /**< host register, or -1 */
 	int8_t where[IR_MAX_VARS];     /**< pool index, or -1 */
 	uint16_t next[IR_MAX_VARS];    /**< operation that reads it next; ir->count if none does before it is written */

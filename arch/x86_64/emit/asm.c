@@ -159,9 +159,14 @@ void x86_cmov(struct x86_asm *a, enum x86_cc cc, enum x86_reg d, enum x86_reg s)
 	op_reg(a, true, 0x0f40u + cc, d, s, false);
 }
 
-void x86_setcc(struct x86_asm *a, enum x86_cc cc, enum x86_reg d)
+void x86_setcc8(struct x86_asm *a, enum x86_cc cc, enum x86_reg d)
 {
 	op_reg(a, false, 0x0f90u + cc, 0, d, true);
+}
+
+void x86_setcc(struct x86_asm *a, enum x86_cc cc, enum x86_reg d)
+{
+	x86_setcc8(a, cc, d);
 	x86_extend(a, false, 1, d, d);
 }
 

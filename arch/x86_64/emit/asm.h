@@ -106,6 +106,8 @@ void x86_store(struct x86_asm *a, unsigned size, enum x86_reg s, struct x86_mem 
 void x86_store_imm(struct x86_asm *a, unsigned size, int32_t value, struct x86_mem m);
 void x86_lea(struct x86_asm *a, bool wide, enum x86_reg d, struct x86_mem m);
 void x86_cmov(struct x86_asm *a, enum x86_cc cc, enum x86_reg d, enum x86_reg s);
+/** The low 8 bits of d := condition, 0 or 1. */
+void x86_setcc8(struct x86_asm *a, enum x86_cc cc, enum x86_reg d);
 /** d := condition, 0 or 1, all 64 bits. */
 void x86_setcc(struct x86_asm *a, enum x86_cc cc, enum x86_reg d);
 void x86_bswap(struct x86_asm *a, bool wide, enum x86_reg d);

@@ -324,6 +324,32 @@ static void lower_op(struct x86_lowering *s, const struct ir_op *o)
 	}
 }
 
+/* True if flags that stand before the operation stand behind it, and mean the same. */
+static bool keeps_flags(const struct x86_lowering *s, const struct ir_op *o)
+{
+	if (o->d == s->alloc.flags_of)
+		return false;
+	switch (o->op) {
+	case IR_CONST:
+	case IR_MOV:
+	case IR_ADDI:
+	case IR_ADDIW:
+	case IR_SEXT8:
+	case IR_SEXT16:
+	case IR_SEXT32:
+	case IR_ZEXT32: return true;
+	case IR_LOAD:
+	case IR_STORE: return o->e != IR_NONE && !s->b->big_endian;
+	case IR_BRANCH: return !is_loop(s, o);
+	default: return false;
+	}
+}
+
+static bool is_comparison(const struct ir_op *o)
+{
+	return o->op >= IR_SLT && o->op <= IR_SNE;
+}
+
 /* True if some exit goes to the block's own start. */
 static bool has_loop(const struct ir_block *ir)
 {
@@ -376,6 +402,8 @@ bool x86_lower(const struct x86_runtime *r, struct x86_lowering *s, struct x86_a
 	for (unsigned n = 0; n < b->ir->count; n++) {
 		s->next_op = n + 1;
 		lower_op(s, &b->ir->ops[n]);
+		if (!is_comparison(&b->ir->ops[n]) && !keeps_flags(s, &b->ir->ops[n]))
+			s->alloc.flags_of = IR_NONE;
 		alloc_end_op(&s->alloc, n);
 	}
 	for (unsigned n = 0; n < s->nr_slow; n++)

@@ -44,12 +44,20 @@ static void add_immediate(struct alloc *s, const struct ir_op *o, bool narrow)
 {
 	enum x86_reg a = alloc_use(s, o->a), d = alloc_define(s, o->d);
 
-	if (d == a)
+	if (d == a && s->flags_of == IR_NONE)
 		x86_alu_imm(s->a, ALU_ADD, !narrow, d, (int32_t)o->imm);
 	else
 		x86_lea(s->a, !narrow, d, x86_at(a, (int32_t)o->imm));
 	if (narrow)
 		x86_movsxd(s->a, d, d);
+}
+
+static void constant(struct alloc *s, const struct ir_op *o)
+{
+	if (s->flags_of == IR_NONE)
+		x86_mov_imm(s->a, alloc_define(s, o->d), o->imm);
+	else
+		x86_mov_imm_keep_flags(s->a, alloc_define(s, o->d), o->imm);
 }
 
 static void logic_immediate(struct alloc *s, const struct ir_op *o, enum x86_alu op)
@@ -66,10 +74,10 @@ static void nor(struct alloc *s, const struct ir_op *o)
 	x86_unary(s->a, UNARY_NOT, true, alloc_define(s, o->d));
 }
 
-/* d = condition of a compared with b or an immediate. RAX takes the result: d may be an operand. */
+/* d = condition of a compared with b or an immediate. The flags are kept for a branch that asks for d. */
 static void set(struct alloc *s, const struct ir_op *o, enum x86_cc cc, bool immediate)
 {
-	enum x86_reg a = alloc_use(s, o->a), d;
+	enum x86_reg a = alloc_use(s, o->a);
 
 	if (immediate)
 		x86_alu_imm(s->a, ALU_CMP, true, a, (int32_t)o->imm);
@@ -77,9 +85,10 @@ static void set(struct alloc *s, const struct ir_op *o, enum x86_cc cc, bool imm
 		x86_test(s->a, true, a, a), cc = cc == CC_L ? CC_S : cc;
 	else
 		x86_alu(s->a, ALU_CMP, true, a, alloc_use(s, o->b));
-	x86_setcc(s->a, cc, RAX);
-	d = alloc_define(s, o->d);
-	move(s->a, d, RAX);
+	x86_setcc8(s->a, cc, RAX);
+	x86_extend(s->a, false, 1, alloc_define(s, o->d), RAX);
+	s->flags_of = o->d;
+	s->flags_cc = cc;
 }
 
 static void shift_immediate(struct alloc *s, const struct ir_op *o, enum x86_shift op, bool narrow)
@@ -172,6 +181,10 @@ enum x86_cc x86_compare(struct alloc *s, const struct ir_op *o)
 	ir_var left = o->a, right = o->b;
 	enum x86_reg a;
 
+	if (right == IR_ZERO && left == s->flags_of && (o->cc == IR_EQ || o->cc == IR_NE))
+		return o->cc == IR_NE ? s->flags_cc : s->flags_cc ^ 1;
+	s->flags_of = IR_NONE;
+
 	/* Equality with zero on the left is the same from the other side. */
 	if (left == IR_ZERO && (o->cc == IR_EQ || o->cc == IR_NE)) {
 		left = o->b;
@@ -188,7 +201,7 @@ enum x86_cc x86_compare(struct alloc *s, const struct ir_op *o)
 void x86_lower_alu(struct alloc *s, const struct ir_op *o)
 {
 	switch ((enum ir_opcode)o->op) {
-	case IR_CONST: x86_mov_imm(s->a, alloc_define(s, o->d), o->imm); break;
+	case IR_CONST: constant(s, o); break;
 	case IR_MOV: {
 		enum x86_reg a = alloc_use(s, o->a);
 
