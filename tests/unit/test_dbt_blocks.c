@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: features/engine-dbt/blocks.c arch/x86_64/emit/asm.c core/log.c tests/unit/fake_platform.c */
+/* sources: features/engine-dbt/blocks.c features/engine-dbt/part.c features/dbt-linking/linking.c */
+/* sources: arch/x86_64/emit/asm.c core/log.c tests/unit/fake_platform.c */
 /* The table of translated blocks: keys, links between blocks, what a changed range of guest code drops. */
 #include <errno.h>
 #include <setjmp.h>
@@ -13,12 +14,20 @@
 #include <husk/memory.h>
 
 #include "features/engine-dbt/blocks.h"
+#include "features/engine-dbt/part.h"
 #include "tests/unit/fake_platform.h"
 
 #define ARENA_BYTES (64u * 1024u)
 #define CODE_BYTES  32u
 
 static struct blocks blocks;
+static const struct dbt_linking *linking;
+
+/* As the engine does. */
+static void dropped(void *ctx, struct block *block)
+{
+	linking->unlink(ctx, block);
+}
 
 static int setup(void **state)
 {
@@ -28,6 +37,9 @@ static int setup(void **state)
 	assert_int_equal(plat_code_alloc(ARENA_BYTES, &blocks.arena), 0);
 	blocks.start = blocks.next = blocks.arena.write + 64;
 	assert_int_equal(blocks_create(&blocks, ARENA_BYTES), 0);
+	linking = dbt_part(DBT_LINKING);
+	blocks.dropped = dropped;
+	blocks.dropped_ctx = &blocks;
 	return 0;
 }
 
@@ -118,11 +130,13 @@ static void test_links(void **state)
 	a = add(0x1000, 0x1000, 0, 16);
 	b = add(0x2000, 0x2000, 0, 16);
 	c = add(0x3000, 0x3000, 0, 16);
-	blocks_link(&blocks, blocks.blocks[a].first_exit, c);
-	blocks_link(&blocks, blocks.blocks[b].first_exit, c);
-	blocks_link(&blocks, blocks.blocks[c].first_exit, c);
+	linking->link(&blocks, blocks.blocks[a].first_exit, c);
+	linking->link(&blocks, blocks.blocks[b].first_exit, c);
+	linking->link(&blocks, blocks.blocks[c].first_exit, c);
 	for (uint32_t exit = 0; exit < 3; exit++)
 		assert_int_equal(target(exit), blocks.blocks[c].code);
+	assert_int_equal(blocks.counts.links, 3);
+	linking->link(&blocks, blocks.blocks[a].first_exit, c); /* once more changes nothing */
 	assert_int_equal(blocks.counts.links, 3);
 
 	assert_int_equal(blocks_invalidate(&blocks, 0x3000, 4), 1);
@@ -146,12 +160,12 @@ static void test_exit_of_dead_block(void **state)
 	(void)state;
 	a = add(0x1000, 0x1000, 0, 16);
 	b = add(0x2000, 0x2000, 0, 16);
-	blocks_link(&blocks, blocks.blocks[a].first_exit, b);
+	linking->link(&blocks, blocks.blocks[a].first_exit, b);
 	blocks_invalidate(&blocks, 0x1000, 4);
 	assert_int_equal(target(blocks.blocks[a].first_exit), blocks.blocks[b].code);
 	again = add(0x1000, 0x1000, 0, 16);
 	assert_int_equal(find(0x1000, 0x1000, 0), again);
-	blocks_link(&blocks, blocks.blocks[again].first_exit, b);
+	linking->link(&blocks, blocks.blocks[again].first_exit, b);
 	blocks_invalidate(&blocks, 0x2000, 4);
 	assert_int_equal(target(blocks.blocks[a].first_exit), blocks.exits[blocks.blocks[a].first_exit].unlinked);
 	assert_int_equal(target(blocks.blocks[again].first_exit),
@@ -208,7 +222,7 @@ static void test_flush(void **state)
 	(void)state;
 	add(0x1000, 0x5000, 0, 16);
 	add(0x2000, 0x6000, 0, 16);
-	blocks_link(&blocks, 0, 1);
+	linking->link(&blocks, 0, 1);
 	blocks_flush(&blocks);
 	assert_int_equal(blocks.counts.flushes, 1);
 	assert_int_equal(find(0x1000, 0x5000, 0), BLOCK_NONE);

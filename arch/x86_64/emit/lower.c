@@ -30,9 +30,11 @@ struct slow *x86_slow_side(struct x86_lowering *s, const struct ir_op *o, unsign
 
 static void call_exec(struct x86_lowering *s, const struct ir_op *o)
 {
+	bool looks_at_fp = o->op == IR_EXEC && o->size != 0;
+
 	x86_mov_imm(s->a, RAX, (uint64_t)(uintptr_t)o->insn);
 	x86_mov_imm(s->a, RDX, x86_where(o));
-	x86_call_stub(s, o, s->r->exec[o->size != 0]);
+	x86_call_stub(s, o, s->r->exec[looks_at_fp]);
 }
 
 /* What the host's instructions do not do: a division by 0, a trap, SC without a link. */
