@@ -63,7 +63,7 @@ def small_kernel(board, big_endian=False):
     target = "mips64-linux-gnuabi64" if big_endian else "mips64el-linux-gnuabi64"
     path = OUT / "guests" / f"{board}-{'big' if big_endian else 'little'}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    sources = [GUESTS / name for name in ("start.S", "guest.c", "checks.c", "system_checks.c", f"board_{board}.c")]
+    sources = [GUESTS / name for name in ("start.S", "guest.c", "checks.c", "system_checks.c", "code_checks.c", "jit.S", f"board_{board}.c")]
     new = path.with_suffix(f".{os.getpid()}")
     subprocess.run(
         [f"{target}-gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-mabi=64", "-march=mips64r2", "-msoft-float",
@@ -77,10 +77,10 @@ def small_kernel(board, big_endian=False):
     return path
 
 
-def small_guest(board, big_endian=False, host="linux", **values):
-    """Image with our own kernel; a report about silence comes after 5 s. Returns its folder."""
-    stays = "-stays" if values.get("DIAGNOSE_EXIT") is False else ""
-    return variant(f"guest-{host}-{board}-{'big' if big_endian else 'little'}{stays}", f"{host}_{board}", IMAGE_CUSTOM=True,
+def small_guest(board, big_endian=False, host="linux", kind="", **values):
+    """Image with our own kernel; a report about silence comes after 5 s. `kind` names other values. Returns its folder."""
+    kind = kind or ("stays" if values.get("DIAGNOSE_EXIT") is False else "")
+    return variant(f"guest-{host}-{board}-{'big' if big_endian else 'little'}{kind and '-' + kind}", f"{host}_{board}", IMAGE_CUSTOM=True,
                    CUSTOM_KERNEL=str(small_kernel(board, big_endian)), GUEST_BIG_ENDIAN=big_endian,
                    DIAGNOSE_SILENCE_S=5, **values)  # fmt: skip
 

@@ -9,15 +9,40 @@ from guest import Guest, small_guest
 
 CHECKS = """
     Config.BE, device tree, lb, lbu, lh, lhu, lw, lwu, ld, lwl lwr, ldl ldr, sb, sh, sw, sd, swl swr, sdl sdr, ll sc, lld scd,
-    breakpoint, system call, overflow, TLB miss, unaligned load, timer interrupts, FPU, program in user mode, key
+    breakpoint, system call, overflow, TLB miss, unaligned load, timer interrupts, FPU, program in user mode,
+    code rewritten with cache operations, code rewritten, code across pages rewritten with cache operations, code across pages rewritten,
+    code ahead rewritten, branch target rewritten in the delay slot,
+    code generator in user mode with cache operations, code generator in user mode,
+    interrupts in a loop of one block, interrupts in a loop of several blocks, interrupts in a loop of indirect jumps,
+    interrupts in a loop of branches likely, key
 """
+
+
+#: other ways to execute it than the default
+EXECUTION = {
+    "interp": {"ENGINE_INTERP": True},
+    "bare": {"BLOCK_LINKING": False, "INDIRECT_CACHE": False, "SUPERBLOCKS": False, "ACCESS_GROUPS": False},
+    "unlinked": {"BLOCK_LINKING": False},
+    "icount": {"TIMER_ICOUNT": True},
+}
 
 
 @pytest.mark.parametrize("big_endian", [True, False], ids=["big", "little"])
 @pytest.mark.parametrize("board", ["virt", "octeon"])
 def test_kernel_is_content(board, big_endian):
-    """Memory, boot protocol, exceptions, timer, UART and user mode are as the byte order wants them."""
-    with Guest(small_guest(board, big_endian) / "husk") as guest:
+    """Memory, boot protocol, exceptions, timer, UART, user mode and changing code are as the byte order wants them."""
+    is_content(small_guest(board, big_endian), big_endian)
+
+
+@pytest.mark.parametrize("kind", EXECUTION)
+def test_kernel_is_content_with(kind):
+    """The same for the interpreter, and for a translator that lacks something."""
+    is_content(small_guest("virt", kind=kind, **EXECUTION[kind]), False)
+
+
+def is_content(image, big_endian):
+    """Runs the kernel's checks."""
+    with Guest(image / "husk") as guest:
         text = guest.see("key? ")
         guest.type("k")
         text += guest.end()

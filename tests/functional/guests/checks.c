@@ -173,6 +173,7 @@ void run_checks(const uint64_t *args)
 	check_stores();
 	check_linked();
 	run_system_checks();
+	run_code_checks();
 	check_key();
 	print("done\n");
 }

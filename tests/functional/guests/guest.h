@@ -44,6 +44,9 @@ void run_checks(const uint64_t *args);
 /** The rest of the checks: those that change the CPU's state. */
 void run_system_checks(void);
 
+/** Those of code that changes, and of loops. */
+void run_code_checks(void);
+
 /** Prints the outcome of a check. */
 void check(const char *name, bool holds);
 
