@@ -26,13 +26,13 @@ LEFT_OUT = ("usr/share", "gconv", "engines-3", "ossl-modules", "systemd")
 LOOP_SOURCE, LOOP = TREE / "tests/bench/program/loop.py", "usr/lib/bench/loop.py"
 
 
-def fetch(cache, architecture, out):
-    """Unpacks PACKAGES of an architecture into the folder out/ARCHITECTURE; returns it and {package: version}."""
+def fetch(cache, architecture, out, packages=PACKAGES):
+    """Unpacks packages of an architecture into the folder out/ARCHITECTURE; returns it and {package: version}."""
     with open(RECIPE, "rb") as file:
         recipe = tomllib.load(file)
     folder = Path(out) / architecture
     archive = debian.Archive(cache, recipe["suite"], architecture, str(Path(out) / f"{architecture}.json"))
-    pins, paths = zip(*(archive.deb(package) for package in PACKAGES))
+    pins, paths = zip(*(archive.deb(package) for package in packages))
     archive.save_pins()
     stamp, content = folder / ".packages", "\n".join(pin["sha256"] for pin in pins)
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != content:
@@ -53,17 +53,16 @@ def busybox(cache, out):
     return data
 
 
-def _wanted(path):
-    """Whether a file of the packages is needed in the guest."""
+def _wanted(path, programs):
+    """Whether a file of the packages is needed in the guest, for programs by their path."""
     if set(LEFT_OUT) & set(path.parts) or str(path).startswith("usr/share/"):
         return False
-    return str(path.parent) not in PROGRAM_FOLDERS or str(path) in PATHS.values()
+    return str(path.parent) not in PROGRAM_FOLDERS or str(path) in programs
 
 
-def guest_files(folder, bench):
-    """{path: (mode, bytes)} of what the guest gets: programs and libraries in `folder`, and the benchmark program."""
-    files = {"usr/bin/bench": (stat.S_IFREG | 0o755, Path(bench).read_bytes()),
-             LOOP: (stat.S_IFREG | 0o644, LOOP_SOURCE.read_bytes())}
+def unpacked(folder, programs):
+    """{path: (mode, bytes)} of programs and all libraries in a folder of unpacked packages."""
+    files = {}
     for path in sorted(Path(folder).rglob("*")):
         name = path.relative_to(folder)
         if path.is_symlink():
@@ -72,9 +71,16 @@ def guest_files(folder, bench):
             content = (stat.S_IFREG | path.stat().st_mode & 0o777, path.read_bytes())
         else:
             continue
-        if _wanted(name):
+        if _wanted(name, programs):
             files[str(name)] = content
     return files
+
+
+def guest_files(folder, bench):
+    """{path: (mode, bytes)} of what the guest gets: programs and libraries in `folder`, and the benchmark program."""
+    return unpacked(folder, PATHS.values()) | {
+        "usr/bin/bench": (stat.S_IFREG | 0o755, Path(bench).read_bytes()),
+        LOOP: (stat.S_IFREG | 0o644, LOOP_SOURCE.read_bytes())}
 
 
 def initrd(cache, out, folder, bench):
