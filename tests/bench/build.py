@@ -34,9 +34,12 @@ class Builder:
         folder.mkdir(parents=True, exist_ok=True)
         print(f"  build {name}", flush=True)
         text = (TREE / f"defconfigs/{base}_defconfig").read_text(encoding="utf-8")
-        text = "\n".join([text, f'CONFIG_NAME="{name}"', f"CONFIG_ENGINE_{engine.upper()}=y", *lines, ""])
-        (folder / ".config").write_text(text, encoding="utf-8")
+        wanted = [f'CONFIG_NAME="{name}"', f"CONFIG_ENGINE_{engine.upper()}=y", *lines]
+        (folder / ".config").write_text("\n".join([text, *wanted, ""]), encoding="utf-8")
         self.make(name, "olddefconfig")
+        refused = set(wanted) - set((folder / ".config").read_text(encoding="utf-8").splitlines())
+        if refused:
+            sys.exit(f"bench: {name}: the configuration did not take {', '.join(sorted(refused))}")
         self.make(name, "all")
         return folder
 

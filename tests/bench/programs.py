@@ -86,7 +86,7 @@ def guest_files(folder, bench):
 def initrd(cache, out, folder, bench):
     """Writes the guest's initial RAM disk to out/initrd.gz, unless it is there; returns its path."""
     path = Path(out) / "initrd.gz"
-    data = initramfs.build(busybox(cache, out), guest_files(folder, bench))
+    data = initramfs.build(busybox(cache, out), more=guest_files(folder, bench))
     if not path.exists() or path.read_bytes() != data:
         path.write_bytes(data)
     return path
