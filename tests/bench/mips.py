@@ -19,6 +19,8 @@ import malta  # noqa: E402  pylint: disable=wrong-import-position
 ROUNDS = 3
 #: per cent: items take the time by the guest's clock
 CLOCK_TOLERANCE = 2
+#: part of a CPU that an emulator must have had: items take the real time, and none of them waits
+CPU_SHARE = 0.8
 #: CPU time to the prompt
 BOOT = Item("boot", "s", False, (), "")
 #: as many entries as the TLB of QEMU's CPU has, and no page walker, which it has not
@@ -54,6 +56,7 @@ class Measurement:
     def __init__(self, sides, items):
         self.values = {side: {item.name: [] for item in items} for side in sides}
         self.clock_errors = {side: [] for side in sides if side != "native"}
+        self.cpu_shares = {}
         self.checksums = {}
         self.wrong = []
 
@@ -107,6 +110,16 @@ def _rows(measurement, chosen, husk):
     return [compare(item, *(measurement.median(side, item) for side in ("native", "qemu", husk))) for item in chosen]
 
 
+def _warn(measurement):
+    """Says why values may be no good."""
+    for side, errors in measurement.clock_errors.items():
+        if max(map(abs, errors), default=0) > CLOCK_TOLERANCE:
+            print(f"bench: the values of {side} are wrong: its clock is off by {max(errors, key=abs):.1f} %")
+    for side, share in measurement.cpu_shares.items():
+        if share and share < CPU_SHARE:
+            print(f"bench: {side} had {share:.0%} of a CPU, so its values are no good; end what else runs and try again")
+
+
 def _write(args, measurement, chosen, whole, around):
     """Prints and writes tables and pictures."""
     report = Report(args.out, around)
@@ -117,11 +130,9 @@ def _write(args, measurement, chosen, whole, around):
     more = {f"{key}_same_tlb": same[key] for key in ("geomean_vs_qemu", "min_vs_qemu")}
     name = "mips" if whole else "selected"
     result = report.comparison(name, _rows(measurement, chosen, "husk"), **boot, **more, quick=args.quick, wrong=measurement.wrong,
-                               clock_errors=measurement.clock_errors, runs=measurement.values)  # fmt: skip
+                               clock_errors=measurement.clock_errors, cpu_shares=measurement.cpu_shares, runs=measurement.values)  # fmt: skip
     print_comparison(result, same)
-    for side, errors in measurement.clock_errors.items():
-        if max(map(abs, errors), default=0) > CLOCK_TOLERANCE:
-            print(f"bench: the values of {side} are wrong: its clock is off by {max(errors, key=abs):.1f} %")
+    _warn(measurement)
     (args.out / f"{name}.md").write_text(markdown(result, same), encoding="utf-8")
     title = "Times as fast as QEMU's malta machine, the same guest on both"
     (args.out / f"{name}.svg").write_text(chart(result["items"], same["items"], title), encoding="utf-8")
@@ -143,6 +154,7 @@ def run(args, builder, folder):
     measurement = Measurement(sides, chosen)
     around = environment(QEMU) | {"native_packages": machines.native_versions, "guest_packages": machines.guest_versions}
     _rounds(args.count or (1 if args.quick else ROUNDS), machines, sides, chosen, measurement)
+    measurement.cpu_shares = {name: side.cpu_share() for name, side in sides.items() if name != "native"}
     _write(args, measurement, chosen, len(chosen) == len(items), around)
     for line in measurement.wrong:
         print(f"bench: wrong: {line}")

@@ -60,6 +60,7 @@ class Machine:
     def __init__(self, argv, text_bytes):
         self.argv, self.text_bytes = argv, text_bytes
         self.guest = None
+        self.wall = self.cpu = 0
 
     def _started(self):
         if not self.guest:
@@ -78,10 +79,17 @@ class Machine:
         """Output of a command with {NAME}s. A guest that does not answer is started again for the next one."""
         line = shlex.join(self.words[word[1:-1]] if word.startswith("{") else word for word in command)
         try:
-            return self._started().run(line)[1]
+            cost, output = self._started().run(line)
         except (pexpect.TIMEOUT, pexpect.EOF) as error:
             self.stop()
             return f"the guest does not answer: {error}"
+        self.wall += cost.wall
+        self.cpu += cost.cpu
+        return output
+
+    def cpu_share(self):
+        """What part of the time that its items took it had the CPU; all of it if nothing else ran there."""
+        return self.cpu / self.wall if self.wall else None
 
     def clock_error(self):
         """Per cent by which its clock is fast; None if it does not run."""
