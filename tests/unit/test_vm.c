@@ -144,6 +144,12 @@ static int tool_attach(struct vm *m)
 	return attach_result;
 }
 
+static void tool_reset(struct vm *m)
+{
+	assert_int_equal(m->started_ns, fake_now);
+	call("reset");
+}
+
 static struct feature engine_feature = { .name = "engine", .level = FEATURE_ENGINE, .provides = &engine };
 static struct feature machine_feature = { .name = "machine", .level = FEATURE_MACHINE, .provides = &machine };
 static struct feature timer_feature = { .name = "timer", .level = FEATURE_TIMER, .provides = &timer_model };
@@ -410,6 +416,19 @@ static void test_reset_starts_again_from_the_payload(void **state)
 	assert_string_equal(fake_log, "husk: guest reset\nhusk: guest powered off\n");
 }
 
+/* Before each start, the first included, and before the machine loads. */
+static void test_features_are_reset(void **state)
+{
+	(void)state;
+	tool_feature.reset = tool_reset;
+	create();
+	script[0] = ask_reset;
+	script[1] = ask_power_off;
+	assert_int_equal(vm_run(vm), HUSK_EXIT_OK);
+	assert_string_equal(calls, "reset load device-reset flush reset load ");
+	tool_feature.reset = NULL;
+}
+
 static void test_every_vcpu_is_reset(void **state)
 {
 	(void)state;
@@ -461,6 +480,26 @@ static void test_idle_waits_for_the_timer(void **state)
 	assert_int_equal(fake_now, 7000);
 	assert_int_equal(fake_waits, 1);
 	assert_int_equal(vm->vcpus[0]->idles, 1);
+}
+
+static void on_idle(struct vcpu *v, bool begin)
+{
+	assert_ptr_equal(v, vm->vcpus[0]);
+	assert_int_equal(fake_now, begin ? 0 : 7000);
+	call(begin ? "idle" : "busy");
+}
+
+/* Whoever accounts for it hears of both ends. */
+static void test_idle_is_told(void **state)
+{
+	(void)state;
+	wake.armed = false;
+	create();
+	vm->idle = on_idle;
+	script[0] = arm_and_idle;
+	script[1] = ask_power_off;
+	assert_int_equal(vm_run(vm), HUSK_EXIT_OK);
+	assert_string_equal(calls, "load idle busy ");
 }
 
 static void test_timers_armed_before_the_run_are_not_lost(void **state)
@@ -645,6 +684,8 @@ int main(void)
 		cmocka_unit_test_setup(test_every_vcpu_is_reset, setup),
 		cmocka_unit_test_setup(test_a_reset_that_does_not_load_ends_the_run, setup),
 		cmocka_unit_test_setup(test_idle_waits_for_the_timer, setup),
+		cmocka_unit_test_setup(test_idle_is_told, setup),
+		cmocka_unit_test_setup(test_features_are_reset, setup),
 		cmocka_unit_test_setup(test_timers_armed_before_the_run_are_not_lost, setup),
 		cmocka_unit_test_setup(test_no_wakeup_is_lost, setup),
 		cmocka_unit_test_setup(test_waits_that_end_early_do_not_run_the_guest, setup),
