@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Virtio devices as unmodified kernels use them, on both boards. test_disks.py and test_networks.py have the back ends."""
+
+import hashlib
+import re
+import subprocess
+
+import pytest
+
+from guest import Guest, variant
+
+MIB = 1 << 20
+BOARDS = ("octeon", "virt")
+each_board = pytest.mark.parametrize("board", BOARDS)
+
+
+def image(board, name, **values):
+    """Image of a board that translates, with these devices."""
+    base = {"octeon": "linux_octeon_dbt", "virt": "linux_virt"}[board]
+    return variant(f"virtio-{name}-{board}", base, ENGINE_DBT=True, BLOCK_FILE=True, **values) / "husk"
+
+
+def disks(board):
+    """Image with two disks, of which the second has a serial number, two consoles and entropy."""
+    return image(board, "two", VIRTIO_BLK=True, VIRTIO_BLK_COUNT=2, VIRTIO_BLK1_SERIAL="the-second", VIRTIO_RNG=True,
+                 VIRTIO_CONSOLE=True, VIRTIO_CONSOLE_PORTS=2, VIRTIO_CONSOLE1_NAME="service")  # fmt: skip
+
+
+@pytest.fixture(name="disk")
+def make_disk(tmp_path):
+    """disk("a", mib, "ext4") makes a disk, with a file system if one is named; returns its path."""
+
+    def make(name, mib, kind=None):
+        path = tmp_path / f"{name}.img"
+        with open(path, "wb") as file:
+            file.truncate(mib * MIB)
+        if kind:
+            subprocess.run(["mke2fs", "-q", "-F", "-t", kind, path], check=True)
+        return path
+
+    return make
+
+
+def spec(path, *options):
+    """Spec of a file."""
+    return ",".join([f"file:{path}", *options])
+
+
+def fsck_is_clean(path):
+    """True once the journal of a file system is replayed and nothing else is wrong."""
+    replayed = subprocess.run(["e2fsck", "-p", path], capture_output=True, text=True, check=False)
+    checked = subprocess.run(["e2fsck", "-fn", path], capture_output=True, text=True, check=False)
+    assert replayed.returncode in (0, 1), replayed.stdout + replayed.stderr
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    return True
+
+
+def file_in(path, name):
+    """Contents of a file of a file system."""
+    return subprocess.run(["debugfs", "-R", f"cat {name}", path], capture_output=True, check=True).stdout
+
+
+@each_board
+def test_devices(board, disk):
+    """The kernel finds all devices by itself, with what was configured, and their drivers complain about nothing."""
+    first, second = disk("first", 8), disk("second", 16)
+    with Guest(disks(board), f"disk0={spec(first)}", f"disk1={spec(second)}") as guest:
+        guest.boot()
+        assert guest.run("cat /sys/block/vda/size /sys/block/vdb/size") == f"{8 * MIB // 512}\n{16 * MIB // 512}\n"
+        assert guest.run("cat /sys/block/vdb/serial").strip() == "the-second"
+        assert guest.run("cat /sys/class/virtio-ports/*/name") == "console0\nservice\n"
+        assert guest.run("cat /sys/class/misc/hw_random/rng_current") == "virtio_rng.0\n"
+        assert guest.run("dmesg | grep -i virtio | grep -iE 'fail|error|warn'") == ""
+        assert len(set(guest.run("dd if=/dev/hwrng bs=16 count=8 2>/dev/null | od -A n -t x8 | tr -s ' ' '\\n'").split())) == 16
+        guest.type("\x01c")
+        guest.see("(husk)")
+        guest.type("info devices\r")
+        text = guest.see("(husk)")
+        for device in ("disk0", "disk1", "console", "rng"):
+            assert re.search(rf"{device}.*\n?.*status 0f", text), text
+        guest.type("\x01c")
+        guest.run("true")
+        guest.power_off()
+        assert guest.status == 0
+
+
+@each_board
+def test_file_system(board, disk):
+    """mkfs, mount, write, sync, unmount in the guest; the host finds the same file and nothing to repair."""
+    first, second = disk("first", 64), disk("second", 64, "ext4")
+    with Guest(disks(board), f"disk0={spec(first)}", f"disk1={spec(second, 'direct')}") as guest:
+        guest.boot()
+        guest.run("mkdir /a /b; mke2fs /dev/vda > /dev/null && mount -t ext4 /dev/vda /a && mount /dev/vdb /b")
+        assert guest.result == 0
+        guest.run("dd if=/dev/urandom of=/a/x bs=4096 count=4099 2>/dev/null; cp /a/x /b/y; echo small > /b/z; sync")
+        sums = [line.split()[0] for line in guest.run("sha256sum /a/x /b/y").splitlines()]
+        guest.run("umount /a /b; mount -t ext4 /dev/vda /a; mount /dev/vdb /b")
+        assert [line.split()[0] for line in guest.run("sha256sum /a/x /b/y").splitlines()] == sums
+        guest.run("umount /a /b")
+        guest.power_off()
+    for path, name in ((first, "x"), (second, "y")):
+        assert fsck_is_clean(path)
+        assert hashlib.sha256(file_in(path, name)).hexdigest() == sums[0]
+    assert file_in(second, "z") == b"small\n"
+
+
+@each_board
+def test_eight_disks(board, disk):
+    """Eight disks at once, written in parallel: each has what was written to it."""
+    paths = [disk(f"disk{n}", 4 + n) for n in range(8)]
+    words = [f"disk{n}={spec(path)}" for n, path in enumerate(paths)]
+    with Guest(image(board, "eight", VIRTIO_BLK=True, VIRTIO_BLK_COUNT=8), *words) as guest:
+        guest.boot()
+        assert guest.run("cat /sys/block/vd?/size").split() == [str((4 + n) * MIB // 512) for n in range(8)]
+        guest.run("for n in 0 1 2 3 4 5 6 7; do d=$(echo abcdefgh | cut -c $((n + 1))); "
+                  "yes disk-$n | dd of=/dev/vd$d bs=64k count=64 iflag=fullblock conv=fsync 2>/dev/null & done; wait")  # fmt: skip
+        guest.run("sync")
+        guest.power_off()
+    for n, path in enumerate(paths):
+        line = b"disk-%d\n" % n
+        assert path.read_bytes()[: 4 * MIB] == (line * (4 * MIB // len(line) + 1))[: 4 * MIB]
+
+
+def test_reset_while_busy(disk):
+    """A reboot in the middle of writing: the next guest finds its disk working."""
+    path = disk("first", 64)
+    with Guest(disks("octeon"), f"disk0={spec(path, 'direct')}", f"disk1={spec(disk('other', 1))}") as guest:
+        guest.boot()
+        for _ in range(3):
+            guest.run("for n in 1 2 3 4; do (while dd if=/dev/zero of=/dev/vda bs=1M count=64 oflag=direct; do :; done) "
+                      "> /dev/null 2>&1 & done; sleep 0.3")  # fmt: skip
+            guest.type("reboot -f\r")
+            guest.boot()
+        guest.run("echo works | dd of=/dev/vda bs=512 conv=sync,fsync 2>/dev/null")
+        assert guest.run("dd if=/dev/vda bs=5 count=1 2>/dev/null") == "works"
+        guest.power_off()
+        assert guest.status == 0
+    assert path.read_bytes()[:6] == b"works\n"
+
+
+def give_keys_to(guest, name):
+    """Switches through the consoles until one has the keys; returns the names of those on the way."""
+    names = []
+    while name not in names:
+        guest.type("\x01n")
+        names.append(guest.match(r"husk: the keys go to (\w+)\r")[1])
+    return names
+
+
+@each_board
+def test_consoles(board, disk):
+    """Keys go to the console that they were given to, and a shell works on it; the serial port keeps its own."""
+    words = [f"disk{n}={spec(disk(str(n), 1))}" for n in range(2)]
+    with Guest(disks(board), *words) as guest:
+        guest.boot()
+        guest.run("setsid sh -c 'exec sh -i < /dev/hvc1 > /dev/hvc1 2>&1' & true")
+        others = give_keys_to(guest, "service")
+        assert others == ["uart1", "console0", "service"][board == "virt" :]
+        guest.type("echo se''rvice-$((6 * 7)) $(tty)\r")
+        guest.see("service-42 /dev/hvc1")
+        guest.type("seq 3000 | sha256sum\r")
+        guest.see(hashlib.sha256(b"".join(b"%d\n" % n for n in range(1, 3001))).hexdigest())
+        assert give_keys_to(guest, "uart0") == ["uart0"]
+        assert guest.run("echo back") == "back\n"
+        guest.type("echo from-fi''rst > /dev/hvc0\r")
+        guest.see("from-first")
+        guest.run("head -n 1 < /dev/hvc0 > /tmp/got & true")
+        give_keys_to(guest, "console0")
+        guest.type("typed\r")
+        give_keys_to(guest, "uart0")
+        assert guest.run("until [ -s /tmp/got ]; do sleep 0.1; done; cat /tmp/got") == "typed\n"
+        guest.power_off()
+        assert guest.status == 0
