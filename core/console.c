@@ -26,7 +26,10 @@ int console_attach(struct console *c, struct console_port *port)
 {
 	if (c->nr_ports == CONSOLE_MAX_PORTS)
 		return -ENOSPC;
-	c->ports[c->nr_ports++] = port;
+	c->ports[c->nr_ports] = port;
+	if (c->ports[c->focus]->extra && !port->extra)
+		c->focus = c->nr_ports;
+	c->nr_ports++;
 	port->console = c;
 	return 0;
 }

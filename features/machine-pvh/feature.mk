@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 features-$(CONFIG_MACHINE_PVH) += machine-pvh
 cflags-machine-pvh := -Os
-objs-machine-pvh := $(addprefix features/machine-pvh/, acpi.o aml.o linux64.o machine.o power.o start.o)
+objs-machine-pvh := $(addprefix features/machine-pvh/, acpi.o aml.o linux64.o machine.o power.o slots.o start.o)
 features-$(CONFIG_PVH_UART) += pvh-uart
 cflags-pvh-uart := -Os
 objs-pvh-uart := features/machine-pvh/com1.o

@@ -140,6 +140,7 @@ static const struct machine pvh_machine = {
 	.init_vcpu = pvh_init_vcpu,
 	.build = pvh_build,
 	.load = pvh_load,
+	.plug = pvh_plug,
 	.describe = pvh_describe,
 };
 

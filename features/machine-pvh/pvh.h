@@ -84,6 +84,9 @@ static inline void pvh_connect(struct vm *vm, struct irq_line *line, unsigned gs
 /** Writes the ACPI tables into guest RAM. Returns 0 or -ENOSPC after logging one line. */
 int pvh_write_acpi(struct pvh *board);
 
+/** The machine's plug(): a device into a slot, and its description into ACPI. */
+int pvh_plug(struct vm *vm, unsigned slot, struct device *dev, struct irq_line *irq);
+
 /** Puts the board's own ports there: sleep, reset. Returns what bus_attach() says. */
 int pvh_power_init(struct pvh *board);
 

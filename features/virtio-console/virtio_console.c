@@ -177,6 +177,7 @@ static int add_port(struct virtio_console *c, const char *name, struct console *
 	p->chain = (struct virtio_chain){ .vectors = p->vectors, .room = VIRTIO_CONSOLE_SEGMENTS };
 	p->number = c->nr_ports++;
 	p->port.name = name;
+	p->port.extra = true;
 	p->port.room = port_room;
 	p->port.input = port_input;
 	rc = console_attach(console, &p->port);

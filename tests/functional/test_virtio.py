@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from guest import Guest, variant
+from guest import Guest, make_run, variant
 
 MIB = 1 << 20
 BOARDS = ("octeon", "virt")
@@ -169,5 +169,18 @@ def test_consoles(board, disk):
         guest.type("typed\r")
         give_keys_to(guest, "uart0")
         assert guest.run("until [ -s /tmp/got ]; do sleep 0.1; done; cat /tmp/got") == "typed\n"
+        guest.power_off()
+        assert guest.status == 0
+
+
+def test_pvh():
+    """The kernel of machine pvh finds its devices in ACPI's namespace; the board's own console has the keys at first."""
+    with Guest(*make_run(variant("virtio-pvh", "pc_pvh", VIRTIO_RNG=True, VIRTIO_CONSOLE=True))) as guest:
+        guest.boot()
+        assert len(re.findall(r"IO-APIC +1[67]-fasteoi +virtio[01]$", guest.run("cat /proc/interrupts"), re.M)) == 2
+        assert guest.run("cat /sys/class/misc/hw_random/rng_current").strip() == "virtio_rng.0"
+        assert guest.run("cat /sys/class/virtio-ports/*/name").strip() == "console0"
+        guest.run("head -c 64 /dev/hwrng > /dev/null")
+        assert guest.result == 0
         guest.power_off()
         assert guest.status == 0

@@ -146,6 +146,21 @@ static void test_input_goes_to_the_next_port(void **state)
 	assert_memory_equal(uart.got, "abe", 3);
 }
 
+/** The board's own console has the keys, wherever it comes in the order. */
+static void test_extra_ports_come_second(void **state)
+{
+	(void)state;
+	console_init(&vm.console, &vm);
+	second.port.extra = true;
+	assert_int_equal(console_attach(&vm.console, &second.port), 0);
+	type("a");
+	assert_int_equal(second.size, 1);
+	assert_int_equal(console_attach(&vm.console, &uart.port), 0);
+	type("b");
+	assert_int_equal(uart.size, 1);
+	assert_int_equal(second.size, 1);
+}
+
 static void test_number_of_ports_is_bounded(void **state)
 {
 	static struct probe more;
@@ -394,6 +409,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_input_goes_to_the_first_port, setup),
 		cmocka_unit_test_setup(test_input_goes_to_the_next_port, setup),
+		cmocka_unit_test_setup(test_extra_ports_come_second, setup),
 		cmocka_unit_test_setup(test_number_of_ports_is_bounded, setup),
 		cmocka_unit_test_setup(test_a_console_without_ports_drops_input, setup),
 		cmocka_unit_test_setup(test_escape_quits, setup),

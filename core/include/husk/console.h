@@ -31,6 +31,7 @@ struct console_port {
 	void (*flush)(struct console_port *port);
 	/** The console has just switched to the port: the monitor shows its prompt. May be NULL. */
 	void (*focused)(struct console_port *port);
+	bool extra; /**< not the board's own console: gets the keys at first only if there is no other */
 	/* The console's: */
 	struct console *console;
 	uint8_t queue[CONSOLE_QUEUE]; /**< input that the port had no room for */
@@ -57,7 +58,7 @@ struct console {
 /** Prepares the console of vm. */
 void console_init(struct console *c, struct vm *vm);
 
-/** Adds a guest port; the first one gets the input. Returns 0 or -ENOSPC. */
+/** Adds a guest port; the first one that is not `extra` gets the input. Returns 0 or -ENOSPC. */
 int console_attach(struct console *c, struct console_port *port);
 
 /**
