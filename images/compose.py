@@ -19,9 +19,11 @@ import config  # noqa: E402
 import debian  # noqa: E402
 import dtb  # noqa: E402
 import elf  # noqa: E402
+import ext4  # noqa: E402
 import initramfs  # noqa: E402
 import layout  # noqa: E402
 import modules  # noqa: E402
+import rootfs  # noqa: E402
 import slots  # noqa: E402
 import unpack  # noqa: E402
 import x86  # noqa: E402
@@ -49,6 +51,7 @@ class Inputs:
     kernel: Part
     initrd: Part | None
     tree: Part | None
+    disk: Part | None = None
 
 
 class Composer:
@@ -64,6 +67,7 @@ class Composer:
         self.board = layout.Board(name, os.path.join(self.folder, "board.json"))
         self.cmdline = check_cmdline(self.values.get("GUEST_CMDLINE", ""), self.board)
         self.pins = {}
+        self.beside = []
 
     def compose(self):
         """Does it all."""
@@ -116,12 +120,23 @@ class Composer:
         kernel = self._from_package(archive, "kernel", recipe["kernel"])
         busybox = self._from_package(archive, "busybox", recipe["busybox"])
         loaded = modules.collect(archive, recipe["kernel"]["package"], modules.wanted(self.values))
+        disk = self._rootfs(archive) if self.values.get("ROOTFS_DEBIAN") else None
         archive.save_pins()
         self.pins = archive.pins
         made = Part("initrd", "initramfs.cpio.gz", initramfs.build(busybox.data, loaded))
         made.facts["made_from"] = [{"name": busybox.name, "sha256": sha256(busybox.data), **busybox.facts}]
         made.facts["made_from"] += [{"name": name, "sha256": sha256(data), **kernel.facts} for name, data in loaded]
-        return Inputs(kernel, made, None)
+        return Inputs(kernel, made, None, disk)
+
+    def _rootfs(self, archive):
+        """A disk with Debian on it."""
+        packages = archive.with_dependencies(rootfs.wanted(self.values), "rootfs")
+        print(f"  ROOTFS  {len(packages)} packages", flush=True)
+        os.makedirs(self.args.out, exist_ok=True)
+        data = ext4.build(rootfs.build(packages, self.values), self.values["ROOTFS_MB"], "husk-root", self.args.out)
+        source = {"suite": archive.suite, "architecture": archive.architecture}
+        made = [{"name": f"{pin['package']}.deb", "package_sha256": pin["sha256"], **pin, **source} for pin, _ in packages]
+        return Part("disk", "rootfs.ext4", data, facts={"made_from": made})
 
     def _from_package(self, archive, kind, wanted):
         pin, name, data = archive.file(wanted["package"], wanted["file"])
@@ -132,7 +147,7 @@ class Composer:
         """The files that the user named."""
         if not self.values.get("CUSTOM_KERNEL"):
             raise InputError("CUSTOM_KERNEL is not set; name the kernel file with make menuconfig, under Guest image")
-        return Inputs(*(self._custom_file(kind) for kind in ("kernel", "initrd", "dtb")))
+        return Inputs(*(self._custom_file(kind) for kind in ("kernel", "initrd", "dtb", "disk")))
 
     def _custom_file(self, kind):
         path = self.values.get("CUSTOM_" + kind.upper())
@@ -158,7 +173,18 @@ class Composer:
             tree.gpa = placed.dtb
             dtb.check(tree.name, tree.data, self.board.dtb_max)
         cmdline = Part("cmdline", "cmdline", self.cmdline.encode())
-        return [part for part in (inputs.kernel, inputs.initrd, tree, cmdline) if part]
+        return [part for part in (inputs.kernel, inputs.initrd, tree, cmdline, self._disk(inputs)) if part]
+
+    def _disk(self, inputs):
+        """The disk as part of the payload, or None if there is none or it is a file beside the image."""
+        disk = inputs.disk
+        if disk is None or not self.values.get("ROOTFS_FILE"):
+            return disk
+        path = os.path.join(self.args.out, "rootfs.ext4")
+        write_if_changed(path, disk.data)
+        os.truncate(path, self.values["ROOTFS_MB"] * layout.MIB)
+        self.beside = [describe(disk)]
+        return None
 
     def _initrd(self, inputs):
         """What layout.place() wants to know of the initial RAM disk."""
@@ -215,6 +241,8 @@ class Composer:
             write_if_changed(os.path.join(self.args.out, part.kind), part.data + end)
         inputs = [describe(part) for part in parts]
         summary = {"recipe": self.recipe, "machine": self.board.name, "ram_mb": self.values["RAM_MB"], "parts": inputs}
+        if self.beside:
+            summary["beside"] = self.beside
         write_if_changed(os.path.join(self.args.out, "payload.json"), to_json(summary))
         write_if_changed(os.path.join(self.args.out, "payload.S"), assembly(parts))
         write_if_changed(os.path.join(self.args.out, "payload_table.c"), table(self.recipe, parts))

@@ -189,6 +189,27 @@ class Apt:
             fields = self.candidate(newest[0])
         return {"package": fields["package"], "version": fields["version"], "sha256": fields["sha256"]}
 
+    def closure(self, packages):
+        """Pins of packages and of all that they depend on: {name: pin}."""
+        options = ("-o", "Debug::NoLocking=true", "--no-install-recommends")
+        try:
+            plan = self._apt("apt-get", "-q", "-s", *options, "install", *packages)
+        except InputError as error:
+            raise InputError(f"{self.suite} for {self.architecture}: {error}; correct ROOTFS_PACKAGES") from error
+        names = sorted(set(re.findall(r"(?m)^Inst ([^\s:]+)", plan)))
+        shown = self._apt("apt-cache", "show", "--no-all-versions", *(f"{name}:{self.architecture}" for name in names))
+        return {f["package"]: {"package": f["package"], "version": f["version"], "sha256": f["sha256"]} for f in stanzas(shown)}
+
+    def download_all(self, pins, folder):
+        """Downloads the packages that pins name to folder/SHA256.deb."""
+        print(f"  FETCH   {len(pins)} packages", flush=True)
+        incoming = os.path.join(self.dir, "cache/download")
+        os.makedirs(incoming, exist_ok=True)
+        os.makedirs(folder, exist_ok=True)
+        self._apt("apt-get", "-q", "download", *(f"{p['package']}:{self.architecture}={p['version']}" for p in pins), cwd=incoming)
+        for path in glob.glob(os.path.join(incoming, "*.deb")):
+            os.replace(path, os.path.join(folder, sha256_file(path) + ".deb"))
+
     def download(self, pin, target):
         """Downloads exactly the package that a pin names; apt checks it against the signed package lists."""
         print(f"  FETCH   {pin['package']} {pin['version']}", flush=True)
@@ -275,6 +296,27 @@ class Archive:
                 self.pins[package] = self.apt.resolve(package)
                 return get(self.pins[package])
 
+    def with_dependencies(self, packages, kind):
+        """
+        Returns [(pin, path of the .deb)] of packages and all that they depend on, sorted by name. `kind` and the
+        packages asked for are part of the keys of their pins.
+        """
+        prefix = f"{kind}-{sha256(' '.join(sorted(packages)).encode())[:8]}/"
+        os.makedirs(self.cache, exist_ok=True)
+        with open(os.path.join(self.cache, "apt.lock"), "w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            known = self.locked if self.lock_path else self.pins
+            pins = {key: pin for key, pin in known.items() if key.startswith(prefix)}
+            if not pins and self.lock_path:
+                raise InputError(f"{self.lock_path}: does not name the packages of the {kind}; add them with make lock")
+            if not pins:
+                pins = {prefix + name: pin for name, pin in self.apt.closure(packages).items()}
+            missing = [pin for pin in pins.values() if not os.path.exists(self._deb_path(pin))]
+            if missing:
+                self.apt.download_all(missing, os.path.join(self.cache, "deb"))
+            self.pins.update(pins)
+            return [(pin, self._deb(pin["package"], pin)) for _, pin in sorted(pins.items())]
+
     def save_pins(self):
         """Remembers what was taken, so that building again needs no network and gives the same."""
         write_if_changed(self.pins_path, to_json(self.pins))
@@ -294,8 +336,11 @@ class Archive:
         kept = glob.glob(os.path.join(folder, os.path.basename(pattern)))
         return kept[0] if kept else _extract(self._deb(package, pin), pattern, folder)
 
+    def _deb_path(self, pin):
+        return os.path.join(self.cache, "deb", pin["sha256"] + ".deb")
+
     def _deb(self, package, pin):
-        path = os.path.join(self.cache, "deb", pin["sha256"] + ".deb")
+        path = self._deb_path(pin)
         if os.path.exists(path) and sha256_file(path) == pin["sha256"]:
             return path
         try:

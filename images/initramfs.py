@@ -12,8 +12,8 @@ from pathlib import PurePosixPath
 SKELETON = os.path.join(os.path.dirname(os.path.abspath(__file__)), "initramfs")
 FOLDERS = ("bin", "dev", "etc", "etc/init.d", "proc", "root", "run", "sbin", "sys", "tmp", "usr", "usr/bin", "usr/sbin")
 #: busybox makes the links of its commands when the guest starts; these are needed before
-LINKS = {"init": "bin/busybox", "bin/sh": "busybox"}
-EXECUTABLE = ("etc/init.d/rcS",)
+LINKS = {"bin/sh": "busybox", "sbin/init": "../bin/busybox"}
+EXECUTABLE = ("etc/init.d/rcS", "init")
 
 
 class Cpio:

@@ -4,7 +4,7 @@
 # as root by installing them, otherwise by printing the one line that does.
 set -eu
 
-build="gcc binutils linux-libc-dev libxen-dev meson ninja-build kconfig-frontends-nox device-tree-compiler
+build="gcc binutils linux-libc-dev libxen-dev meson ninja-build kconfig-frontends-nox device-tree-compiler e2fsprogs
 	python3 python3-pyelftools cpio xz-utils zstd gpgv debian-archive-keyring"
 run="qemu-system-x86"
 iso="grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools"
