@@ -38,6 +38,7 @@ fi
 
 qemu-system-x86_64 -machine q35 -accel $accel -cpu $cpu -m "${memory_mb}M" -nodefaults -no-reboot \
 	-display none -monitor none -serial stdio \
+	-netdev user,id=net -device virtio-net-pci,netdev=net,romfile= \
 	${GDB:+-serial "tcp:127.0.0.1:$GDB,server=on,wait=off"} \
 	-device isa-debug-exit,iobase=0xf4,iosize=0x04 -kernel "$image" -append "$*"
 status=$?

@@ -123,6 +123,13 @@ void trap_set_com2(void (*handler)(void))
 	com2_handler = handler;
 }
 
+static void (*device_handler)(void);
+
+void trap_set_device(void (*handler)(void))
+{
+	device_handler = handler;
+}
+
 /* Runs with interrupts masked, between any two instructions: keep it short, general registers only. */
 void trap_dispatch(struct trap_frame *frame)
 {
@@ -138,6 +145,10 @@ void trap_dispatch(struct trap_frame *frame)
 	case VECTOR_COM2:
 		if (com2_handler != NULL)
 			com2_handler();
+		break;
+	case VECTOR_DEVICE:
+		if (device_handler != NULL)
+			device_handler();
 		break;
 	default:
 		if (frame->vector < VECTOR_PIC)

@@ -15,7 +15,8 @@
 #define VECTOR_COM1     0x31u
 #define VECTOR_KICK     0x32u
 #define VECTOR_COM2     0x33u
-#define VECTOR_LAST     VECTOR_COM2
+#define VECTOR_DEVICE   0x34u /* message-signalled interrupts of PCI devices */
+#define VECTOR_LAST     VECTOR_DEVICE
 #define VECTOR_SPURIOUS 0xffu
 
 /** Registers at the trap, as vectors.S and the CPU push them. */
@@ -39,6 +40,9 @@ void trap_init(void);
 
 /** Sets what COM2's interrupt calls. There is none before. */
 void trap_set_com2(void (*handler)(void));
+
+/** Sets what interrupts of PCI devices call, all of them. */
+void trap_set_device(void (*handler)(void));
 
 /** Called by vectors.S for every exception and interrupt, interrupts masked. */
 void trap_dispatch(struct trap_frame *frame);
