@@ -9,6 +9,7 @@ build="gcc binutils linux-libc-dev libxen-dev meson ninja-build kconfig-frontend
 run="qemu-system-x86"
 iso="grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools"
 check="$run $iso git gdb-multiarch libc6-dev libcmocka-dev clang libclang-rt-dev clang-format cppcheck
+	passt iproute2 iputils-ping fdisk util-linux
 	python3-kconfiglib python3-pytest python3-pytest-xdist python3-pexpect ovmf
 	qemu-system-mips qemu-user linux-perf
 	gcc-mips64el-linux-gnuabi64 libc6-dev-mips64el-cross gcc-mips64-linux-gnuabi64"
