@@ -24,14 +24,14 @@ MIB = 1 << 20
 @pytest.fixture(scope="module", name="image")
 def image_of_linux():
     """An image with one disk, and another that may be embedded."""
-    return variant("disks-linux", "linux_octeon_dbt", VIRTIO_BLK=True, VIRTIO_RNG=True, BLOCK_FILE=True, BLOCK_EMBEDDED=True,
+    return variant("disks-linux", "linux_octeon", VIRTIO_BLK=True, VIRTIO_RNG=True, BLOCK_FILE=True, BLOCK_EMBEDDED=True,
                    GUEST_MODULES="ext4") / "husk"  # fmt: skip
 
 
 @pytest.fixture(scope="module", name="pc_image")
 def image_of_pc():
     """The same for host pc."""
-    return variant("disks-pc", "pc_octeon", ENGINE_DBT=True, VIRTIO_BLK=True, VIRTIO_RNG=True, BLOCK_VIRTIO_PCI=True, BLOCK_NVME=True,
+    return variant("disks-pc", "pc_octeon", VIRTIO_BLK=True, VIRTIO_RNG=True, BLOCK_VIRTIO_PCI=True, BLOCK_NVME=True,
                    GUEST_MODULES="ext4") / "husk"  # fmt: skip
 
 

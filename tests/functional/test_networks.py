@@ -44,7 +44,7 @@ print("got", got.hexdigest(), flush=True)
 @pytest.fixture(scope="module", name="image")
 def image_of_linux():
     """An image with one network card."""
-    return variant("networks-linux", "linux_octeon_dbt", VIRTIO_NET=True, VIRTIO_RNG=True, NET_TAP=True, NET_STREAM=True) / "husk"
+    return variant("networks-linux", "linux_octeon", VIRTIO_NET=True, VIRTIO_RNG=True, NET_TAP=True, NET_STREAM=True) / "husk"
 
 
 @pytest.fixture(name="namespace")
@@ -155,7 +155,7 @@ def test_two_guests(image, tmp_path):
 
 def test_pc_card():
     """A guest on bare metal has the network of the computer's card, and its address."""
-    image = variant("networks-pc", "pc_octeon", ENGINE_DBT=True, VIRTIO_NET=True, VIRTIO_RNG=True, NET_VIRTIO_PCI=True) / "husk"
+    image = variant("networks-pc", "pc_octeon", VIRTIO_NET=True, VIRTIO_RNG=True, NET_VIRTIO_PCI=True) / "husk"
     payload = os.urandom(2 * MIB)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
