@@ -207,7 +207,7 @@ def test_files_that_cannot_be_a_disk(image, disk, tmp_path):
     """Each refusal says what to do."""
     assert "make one with: truncate -s 4G /no/such" in refused(image, "disk0=file:/no/such")
     assert "neither a file nor a block device" in refused(image, f"disk0=file:{tmp_path}")
-    assert "select it in `make menuconfig` or use one of these\n  embedded:size=MIB\n  file:PATH" in refused(image, "disk0=nvme:0")
+    assert "select it in `make menuconfig` or use one of these\n  file:PATH[,readonly][,direct]\n  embedded:size=MIB\n" in refused(image, "disk0=nvme:0")
     assert "no disk is embedded in this image" in refused(image, "disk0=embedded")
     os.truncate(disk, 1000)
     assert "wrong size, 1000 bytes" in refused(image, f"disk0=file:{disk}")
