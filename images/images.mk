@@ -17,7 +17,7 @@ compose = $(PYTHON) images/compose.py --config $(O)/.config --gen $(O)/gen --out
 custom-files := $(CONFIG_CUSTOM_KERNEL) $(CONFIG_CUSTOM_INITRD) $(CONFIG_CUSTOM_DTB) $(CONFIG_CUSTOM_DISK)
 PAYLOAD_INPUTS := $(O)/.config $(O)/gen/config.mk \
 	$(filter-out %/manifest.py %/spdx.py %/genconfig.py %/report.py,$(wildcard images/*.py)) \
-	$(wildcard images/recipes/* images/initramfs/init images/rootfs/packages.toml images/rootfs/etc/* images/rootfs/etc/*/* images/initramfs/etc/* images/initramfs/etc/*/* features/machine-*/board.json \
+	$(wildcard images/recipes/* images/initramfs/init images/rootfs/packages.toml images/rootfs/etc/* images/rootfs/etc/*/* images/rootfs/etc/*/*/* images/initramfs/etc/* images/initramfs/etc/*/* features/machine-*/board.json \
 	features/machine-*/*.dts features/machine-*/*.dtsi $(IMAGES_LOCK) $(custom-files))
 
 stamp-payload := $(IMAGES_LOCK) $(if $(IMAGES_REFRESH),$(shell date +%s%N)) $(PAYLOAD_INPUTS)

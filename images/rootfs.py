@@ -152,6 +152,8 @@ def _configure(tree, recipe, options):
         tree.file(target, tree.text(source))
     for name, target in recipe["units"]:
         tree.link("etc/systemd/system/" + name, "/lib/systemd/system/" + target)
+    for name in recipe["masked"]:
+        tree.link("etc/systemd/system/" + name, "/dev/null")
     tree.link("var/run", "/run")
     tree.link("var/lock", "/run/lock")
     _users(tree, options)

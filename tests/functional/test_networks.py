@@ -20,7 +20,7 @@ MIB = 1 << 20
 BULK = 1024 if os.environ.get("HUSK_LONG") else 16
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root makes network namespaces and TAP interfaces")
 
-# Run by the other end: sends BULK MiB to whoever connects to one port, and takes what comes to the other.
+# Run by the other end: gives BULK MiB to whoever asks at one port as at a web server, and takes what comes to the other.
 PEER = """
 import hashlib, socket, sys
 bulk = int(sys.argv[1]) << 20
@@ -28,6 +28,8 @@ block = bytes(range(256)) * 4096
 give, take = (socket.create_server((sys.argv[2], port)) for port in (5001, 5002))
 print("ready", flush=True)
 with give.accept()[0] as peer:
+    peer.recv(65536)
+    peer.sendall(b"HTTP/1.0 200 OK\\r\\n\\r\\n")
     sent = hashlib.sha256()
     for _ in range(bulk // len(block)):
         peer.sendall(block)
@@ -73,7 +75,7 @@ def transfer(guest, host, peer):
         return line[1:]
 
     said("ready")
-    got = guest.run(f"nc {host} 5001 </dev/null | sha256sum").split()
+    got = guest.run(f"wget -q -O - http://{host}:5001/ | sha256sum").split()
     assert said("sent")[0] in got
     block = bytes(range(256)) * 4096
     guest.run("i=0; while [ $i -lt 256 ]; do printf \"\\\\$(printf %03o $i)\"; i=$((i+1)); done >/tmp/a; "
