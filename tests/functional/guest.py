@@ -85,6 +85,29 @@ def small_guest(board, big_endian=False, host="linux", kind="", **values):
                    DIAGNOSE_SILENCE_S=5, **values)  # fmt: skip
 
 
+@functools.lru_cache(None)
+def small_x86_kernel():
+    """Builds our own x86 kernel of tests/functional/guests; returns the path of its ELF file."""
+    path = OUT / "guests" / "x86"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(f".{os.getpid()}")
+    subprocess.run(
+        ["gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-m64", "-mno-red-zone", "-mgeneral-regs-only", "-fno-pic",
+         "-ffreestanding", "-fno-builtin", "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-nostdlib", "-static",
+         "-Wl,--build-id=none", "-Wl,-z,noexecstack", "-Wl,--no-warn-rwx-segments", f"-Wl,-T,{GUESTS}/x86.lds",
+         GUESTS / "x86_start.S", GUESTS / "x86_guest.c", "-o", new], check=True)  # fmt: skip
+    if path.exists() and path.read_bytes() == new.read_bytes():
+        new.unlink()
+    else:
+        new.rename(path)
+    return path
+
+
+def small_x86_guest(config):
+    """Image of a PVH configuration with our own kernel in it. Returns its folder."""
+    return variant(f"guest-{config}", config, IMAGE_CUSTOM=True, CUSTOM_KERNEL=str(small_x86_kernel()))
+
+
 def in_mode(image, mode, folder):
     """A copy, in `folder`, of an image with our own kernel, which does what `mode` says; see guests/guest.c."""
     return patched(image, folder, lambda data, at: data.__setitem__(at("husk guest mode:") + 16, ord(mode)))

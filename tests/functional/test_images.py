@@ -724,3 +724,72 @@ def test_reboot_and_poweroff_work_as_typed(guest):
     guest.expect_exact(PROMPT)
     guest.sendline("poweroff")
     guest.expect_exact("Requesting system poweroff")
+
+
+# --- the board pvh
+
+PVH = {"MACHINE_PVH": True, "IMAGE_CUSTOM": True, "IMAGE_UNPACK": True, "GUEST_CMDLINE": "console=ttyS0"}
+
+
+def x86_kernel(machine=62, bits=64, note=18, paddr=0x1000000, memsz=0x2000):
+    """An ELF file with one segment and, if note is not None, a Xen note."""
+    notes = struct.pack("<III", 4, 4, note) + b"Xen\0" + struct.pack("<I", paddr) if note is not None else b""
+    ident = b"\x7fELF" + bytes([bits // 32, 1, 1]) + bytes(9)
+    header = ident + struct.pack("<HHIQQQIHHHHHH", 2, machine, 1, paddr, 64, 0, 0, 64, 56, 2, 64, 0, 0)
+    load = struct.pack("<IIQQQQQQ", 1, 7, 0x1000, paddr, paddr, 0x1000, memsz, 0x1000)
+    return (header + load + struct.pack("<IIQQQQQQ", 4, 4, 64 + 112, 0, 0, len(notes), 0, 4) + notes).ljust(0x1000, b"\0") + b"\x90" * 0x1000
+
+
+def bzimage(flags=1, version=0x20F, init_size=0x400000):
+    """The header of a bzImage and a little behind it."""
+    data = bytearray(0x1000)
+    data[0x1F1], data[0x202:0x206] = 1, b"HdrS"
+    struct.pack_into("<H", data, 0x206, version)
+    struct.pack_into("<H", data, 0x236, flags)
+    struct.pack_into("<QI", data, 0x258, 0x1000000, init_size)
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    "data, why",
+    [
+        (x86_kernel(note=None), "this kernel has no Xen PVH note, so it cannot be started by PVH; build it with CONFIG_PVH=y"),
+        (x86_kernel(note=17), "this kernel has no Xen PVH note"),
+        (x86_kernel(machine=8), "this is a kernel for MIPS, but the board pvh is x86-64; name an amd64 kernel"),
+        (x86_kernel(machine=3), "this is a kernel for x86, but the board pvh is x86-64; name an amd64 kernel"),
+        (x86_kernel(bits=32), "this is a 32-bit ELF file; the board pvh starts 64-bit kernels: name an amd64 kernel"),
+        (x86_kernel(paddr=0x80000), "overlaps memory below 1 MiB"),
+        (x86_kernel(memsz=0x20000000), "RAM_MB=256 is too small for kernel on the board pvh; set RAM_MB to at least"),
+        (bzimage(flags=0), "this is a 32-bit kernel, but the board pvh is x86-64; name an amd64 kernel"),
+        (bzimage(version=0x206), "its boot protocol 2.06 is too old"),
+        (bzimage(), "the compressed kernel inside is damaged|compressed in a way that husk cannot unpack"),
+        (b"MZ" + bytes(100), "not an ELF file"),
+    ],
+)
+def test_wrong_x86_kernel_is_refused(tmp_path, data, why):
+    """One clear line at build time."""
+    (tmp_path / "kernel").write_bytes(data)
+    done = compose(tmp_path, **PVH, CUSTOM_KERNEL=str(tmp_path / "kernel"))
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    assert any(text in done.stderr for text in why.split("|")), done.stderr
+
+
+def test_bzimage_that_is_not_unpacked_needs_its_init_size(tmp_path):
+    """It unpacks itself: RAM for that is needed."""
+    (tmp_path / "kernel").write_bytes(bzimage(init_size=0x10000000))
+    values = {**PVH, "IMAGE_UNPACK": False, "CUSTOM_KERNEL": str(tmp_path / "kernel")}
+    assert "RAM_MB=256 is too small" in compose(tmp_path, **values).stderr
+    assert composed(tmp_path, **{**values, "RAM_MB": 512})
+    assert (tmp_path / "payload/kernel").read_bytes() == bzimage(init_size=0x10000000)
+
+
+def test_unpacked_x86_kernel_is_what_was_inside(tmp_path):
+    """Its segments are those of the kernel inside the bzImage; zeros at the end are left to the loader."""
+    composed(tmp_path, MACHINE_PVH=True, IMAGE_DEBIAN_PVH=True, IMAGE_UNPACK=True, GUEST_CMDLINE="console=hvc0")
+    summary = json.loads((tmp_path / "payload/payload.json").read_text(encoding="utf-8"))
+    part = next(part for part in summary["parts"] if part["kind"] == "kernel")
+    assert part["unpacked_from"]["name"].startswith("vmlinuz-6.1") and part["name"].startswith("vmlinux-6.1")
+    kernel = elf.parse("vmlinux", (tmp_path / "payload/kernel").read_bytes(), False, board("pvh"))
+    assert kernel.gpa_low == 0x1000000 and len(kernel.segments) == 4
+    last = kernel.segments[-1]
+    assert last.filesz < last.memsz and kernel.data[last.offset + last.filesz - 1] != 0

@@ -168,6 +168,7 @@ struct x86_cpu {
 	bool nmi_pending;        /**< one waits to be delivered */
 	bool nmi_blocked;        /**< one is being handled: none is delivered before its IRET */
 	bool watch_iret;         /**< IRET exits */
+	bool step_iret;          /**< TF is set to hear of the end of that IRET, because another NMI waits */
 	uint64_t iret_rip;       /**< where that IRET was */
 	struct local_apic *apic; /**< or NULL */
 	struct xen_x86 *xen;     /**< the x86 part of the Xen ABI, or NULL */

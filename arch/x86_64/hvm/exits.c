@@ -17,6 +17,8 @@ const char *const hvm_cause_names[HVM_CAUSES] = {
 	[HVM_IRET] = "iret",           [HVM_INVALID] = "invalid",     [HVM_UNKNOWN] = "unknown",
 };
 
+#define DR6_BS (1u << 14) /* SDM 3B, 17.2.3: a single step */
+
 /* Bytes of the opcode of the instructions that exit without telling their length. */
 static unsigned opcode_bytes(enum hvm_cause cause)
 {
@@ -49,7 +51,7 @@ void hvm_advance(struct x86_cpu *c, unsigned length)
 		c->stepping = false;
 	} else if ((c->rflags & X86_RFLAGS_TF) != 0) {
 		/* SDM 3B, 17.3.1.4: BS tells of a single step. */
-		c->hvm->set(c, X86_DR6, c->hvm->get(c, X86_DR6) | 1u << 14);
+		c->hvm->set(c, X86_DR6, c->hvm->get(c, X86_DR6) | DR6_BS);
 		x86_raise(c, X86_DB, 0);
 	}
 }
@@ -96,8 +98,9 @@ static void exception(struct x86_cpu *c, const struct hvm_exit *x)
 {
 	if (x->vector == X86_MC)
 		return; /* the host's, which its own handler has seen */
-	if (x->vector == X86_DB && c->stepping) {
-		c->stepping = false;
+	if (x->vector == X86_DB && (c->stepping || c->step_iret)) {
+		c->hvm->set(c, X86_DR6, c->hvm->get(c, X86_DR6) & ~(uint64_t)DR6_BS);
+		c->stepping = c->step_iret = false;
 		return;
 	}
 	x86_raise(c, x->vector, x->error);
@@ -133,6 +136,9 @@ void hvm_handle_exit(struct x86_cpu *c, const struct hvm_exit *x)
 	case HVM_IRET:
 		c->watch_iret = false;
 		c->iret_rip = c->rip;
+		c->step_iret = c->nmi_pending;
+		if (c->step_iret)
+			c->rflags |= X86_RFLAGS_TF;
 		break;
 	case HVM_FORBIDDEN: x86_raise(c, X86_UD, 0); break;
 	case HVM_COUNTERS: x86_raise(c, X86_GP, 0); break;

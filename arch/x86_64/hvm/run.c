@@ -157,7 +157,7 @@ void x86_reset(struct x86_cpu *c)
 	c->rip = 0;
 	c->rflags = X86_RFLAGS_ONE;
 	c->inject.valid = false;
-	c->nmi_pending = c->nmi_blocked = c->watch_iret = false;
+	c->nmi_pending = c->nmi_blocked = c->watch_iret = c->step_iret = false;
 	c->shadow = c->idle = c->sleep = c->stepping = c->seen_user = false;
 	c->window = -1;
 	c->hvm->reset(c);

@@ -48,10 +48,12 @@ static bool is_canonical(const struct shape *s, uint64_t gva)
 
 static int read_entry(const struct memory *m, const struct shape *s, uint64_t gpa, uint64_t *entry)
 {
-	*entry = 0;
-	if (memory_read(m, gpa, entry, s->entry_bytes) != 0 || (*entry & ENTRY_PRESENT) == 0)
+	const void *at = memory_borrow(m, gpa, s->entry_bytes);
+
+	if (at == NULL)
 		return -EFAULT;
-	return 0;
+	*entry = s->entry_bytes == 8 ? *(const uint64_t *)at : *(const uint32_t *)at;
+	return (*entry & ENTRY_PRESENT) != 0 ? 0 : -EFAULT;
 }
 
 /* Table 4-14: PS in all tables but the top ones; with 2 levels only if CR4.PSE allows it (4.3). */
