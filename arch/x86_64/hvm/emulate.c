@@ -143,9 +143,10 @@ static void skip_address(struct decoder *d, uint8_t modrm)
 	unsigned mod = modrm >> 6, rm = modrm & 7;
 
 	if (address_bytes(d) == 2) {
-		next_signed(d, mod == 1 ? 1 : mod == 2 || rm == 6 ? 2 : 1);
-		if (mod == 0 && rm != 6)
-			d->at--;
+		if (mod == 1)
+			next(d);
+		else if (mod == 2 || rm == 6)
+			next_signed(d, 2);
 		return;
 	}
 	if (rm == 4 && (next(d) & 7) == 5 && mod == 0)
