@@ -193,7 +193,7 @@ static int scan(const char *text, uint64_t *to[], unsigned count)
 
 static int given_descriptor(const char *value, struct lockstep_output *o)
 {
-	uint64_t fd, *to[] = { &fd };
+	uint64_t fd = 0, *to[] = { &fd };
 
 	if (scan(value, to, 1) != 0 || fd > INT32_MAX)
 		return -EINVAL;
@@ -220,7 +220,7 @@ static int given_at(const char *value)
 
 static int given_block(const char *value)
 {
-	uint64_t pc, *to[] = { &pc };
+	uint64_t pc = 0, *to[] = { &pc };
 
 	if (scan(value, to, 1) != 0)
 		return -EINVAL;

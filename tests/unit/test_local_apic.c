@@ -3,7 +3,7 @@
 /* sources: arch/x86_64/hvm/run.c arch/x86_64/hvm/exits.c arch/x86_64/hvm/access.c arch/x86_64/hvm/cpuid.c */
 /* sources: arch/x86_64/hvm/msr.c arch/x86_64/hvm/emulate.c arch/x86_64/hvm/registers.c arch/x86_64/hvm/walk.c */
 /* sources: arch/x86_64/hvm/print.c core/bus.c core/console.c core/elf.c core/feature.c core/log.c core/memory.c */
-/* sources: core/payload.c core/timer.c core/vm.c tests/unit/fake_platform.c */
+/* sources: core/payload.c core/timer.c core/io.c core/vm.c tests/unit/fake_platform.c */
 /* Local APIC, run loop and policies of engine hvm, on a vCPU whose exits are scripted. */
 #include <errno.h>
 #include <setjmp.h>
@@ -433,9 +433,9 @@ static void test_cpuid(void **state)
 	ask(0, 0);
 	assert_int_equal(c->gpr[X86_RAX], 0xd);
 	ask(1, 0);
-	assert_true(c->gpr[X86_RCX] >> 31 & 1);                    /* hypervisor */
-	assert_true(c->gpr[X86_RCX] >> 21 & c->gpr[X86_RCX] >> 24 & 1); /* x2APIC, deadline */
-	assert_false(c->gpr[X86_RCX] & (1u << 3 | 1u << 5));       /* MONITOR, VMX */
+	assert_true(c->gpr[X86_RCX] >> 31 & 1);                          /* hypervisor */
+	assert_true(c->gpr[X86_RCX] >> 21 & c->gpr[X86_RCX] >> 24 & 1);  /* x2APIC, deadline */
+	assert_false(c->gpr[X86_RCX] & (1u << 3 | 1u << 5));             /* MONITOR, VMX */
 	assert_false(c->gpr[X86_RDX] & (1u << 7 | 1u << 12 | 1u << 14)); /* MCE, MTRR, MCA */
 	assert_false(c->gpr[X86_RCX] >> 27 & 1);
 	f.controls[X86_CR4] |= X86_CR4_OSXSAVE;
@@ -505,7 +505,9 @@ static void test_string_port(void **state)
 	c->gpr[X86_RCX] = 2;
 	for (unsigned i = 0; i < 2; i++) {
 		x = hvm_fixture_exit(&f, HVM_PORT, 2);
-		*x = (struct hvm_exit){ .cause = HVM_PORT, .length = 2, .port = 0x500, .size = 1, .string = true, .repeat = true };
+		*x = (struct hvm_exit){
+			.cause = HVM_PORT, .length = 2, .port = 0x500, .size = 1, .string = true, .repeat = true
+		};
 	}
 	hvm_run(&c->vcpu);
 	assert_int_equal(seen, (uint64_t)1 << 48 | 'b');

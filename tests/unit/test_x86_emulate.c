@@ -73,10 +73,11 @@ static const struct {
 	uint8_t opcode, map, group; /* group: reg of ModRM, 8: any, 9: a register */
 	uint8_t immediate;          /* 0, 1, or 4: as the operand */
 } forms[] = {
-	{ 0x00, 1, 9, 0 }, { 0x01, 1, 9, 0 }, { 0x02, 1, 9, 0 }, { 0x03, 1, 9, 0 }, { 0x80, 1, 8, 1 }, { 0x81, 1, 8, 4 },
-	{ 0x83, 1, 8, 1 }, { 0x84, 1, 9, 0 }, { 0x85, 1, 9, 0 }, { 0xf6, 1, 0, 1 }, { 0xf7, 1, 0, 4 }, { 0x86, 1, 9, 0 },
-	{ 0x87, 1, 9, 0 }, { 0x88, 1, 9, 0 }, { 0x89, 1, 9, 0 }, { 0xc6, 1, 0, 1 }, { 0xc7, 1, 0, 4 }, { 0x8a, 1, 9, 0 },
-	{ 0x8b, 1, 9, 0 }, { 0x63, 1, 9, 0 }, { 0xb6, 2, 9, 0 }, { 0xb7, 2, 9, 0 }, { 0xbe, 2, 9, 0 }, { 0xbf, 2, 9, 0 },
+	{ 0x00, 1, 9, 0 }, { 0x01, 1, 9, 0 }, { 0x02, 1, 9, 0 }, { 0x03, 1, 9, 0 }, { 0x80, 1, 8, 1 },
+	{ 0x81, 1, 8, 4 }, { 0x83, 1, 8, 1 }, { 0x84, 1, 9, 0 }, { 0x85, 1, 9, 0 }, { 0xf6, 1, 0, 1 },
+	{ 0xf7, 1, 0, 4 }, { 0x86, 1, 9, 0 }, { 0x87, 1, 9, 0 }, { 0x88, 1, 9, 0 }, { 0x89, 1, 9, 0 },
+	{ 0xc6, 1, 0, 1 }, { 0xc7, 1, 0, 4 }, { 0x8a, 1, 9, 0 }, { 0x8b, 1, 9, 0 }, { 0x63, 1, 9, 0 },
+	{ 0xb6, 2, 9, 0 }, { 0xb7, 2, 9, 0 }, { 0xbe, 2, 9, 0 }, { 0xbf, 2, 9, 0 },
 };
 
 /* Writes a random instruction on [rdi + something]; returns its length. */
@@ -161,25 +162,25 @@ struct text {
 static void test_lengths_and_refusals(void **state)
 {
 	static const struct text texts[] = {
-		{ { 0x8b, 0x04, 0x25, 0, 0, 0, 0 }, 7, X86_CODE64, 0, 7 },              /* SIB, no base */
-		{ { 0x8b, 0x05, 0, 0, 0, 0 }, 6, X86_CODE64, 0, 6 },                    /* RIP-relative */
-		{ { 0x8b, 0x44, 0x24, 8 }, 4, X86_CODE64, 0, 4 },                       /* SIB, disp8 */
-		{ { 0x67, 0x8b, 0x04, 0x85, 0, 0, 0, 0 }, 8, X86_CODE64, 0, 8 },        /* 32-bit address */
-		{ { 0x8b, 0x06, 0, 0 }, 4, X86_CODE16, 0, 4 },                          /* 16-bit disp16 */
-		{ { 0x8b, 0x47, 1 }, 3, X86_CODE16, 0, 3 },                             /* bx + disp8 */
-		{ { 0x8b, 0x87, 1, 0 }, 4, X86_CODE16, 0, 4 },                          /* bx + disp16 */
-		{ { 0x8b, 0x07 }, 2, X86_CODE16, 0, 2 },                                /* bx */
-		{ { 0xa1, 1, 2, 3, 4, 5, 6, 7, 8 }, 9, X86_CODE64, 0, 9 },              /* moffs64 */
-		{ { 0xa3, 1, 2, 3, 4 }, 5, X86_CODE32, 0, 5 },                          /* moffs32 */
-		{ { 0xf0, 0x48, 0x09, 0x07 }, 4, X86_CODE64, 0, 4 },                    /* lock or */
-		{ { 0x48, 0x66, 0x89, 0x07 }, 4, X86_CODE64, 0, 4 },                    /* REX not last: no effect */
-		{ { 0x40, 0x40, 0x40, 0x8b, 0x07 }, 5, X86_CODE64, 0, 5 },              /* several REX */
-		{ { 0x8b, 0xc0 }, 2, X86_CODE64, -ENOTSUP, 0 },                         /* no memory */
-		{ { 0x0f, 0x29, 0x00 }, 3, X86_CODE64, -ENOTSUP, 0 },                   /* movaps */
-		{ { 0xf7, 0x17 }, 2, X86_CODE64, -ENOTSUP, 0 },                         /* not */
-		{ { 0xc7, 0x4f, 0, 0, 0, 0, 0 }, 7, X86_CODE64, -ENOTSUP, 0 },          /* c7 /1 */
-		{ { 0x63, 0x07 }, 2, X86_CODE32, -ENOTSUP, 0 },                         /* arpl */
-		{ { 0xa5 }, 1, X86_CODE64, -ENOTSUP, 0 },                               /* movs */
+		{ { 0x8b, 0x04, 0x25, 0, 0, 0, 0 }, 7, X86_CODE64, 0, 7 },       /* SIB, no base */
+		{ { 0x8b, 0x05, 0, 0, 0, 0 }, 6, X86_CODE64, 0, 6 },             /* RIP-relative */
+		{ { 0x8b, 0x44, 0x24, 8 }, 4, X86_CODE64, 0, 4 },                /* SIB, disp8 */
+		{ { 0x67, 0x8b, 0x04, 0x85, 0, 0, 0, 0 }, 8, X86_CODE64, 0, 8 }, /* 32-bit address */
+		{ { 0x8b, 0x06, 0, 0 }, 4, X86_CODE16, 0, 4 },                   /* 16-bit disp16 */
+		{ { 0x8b, 0x47, 1 }, 3, X86_CODE16, 0, 3 },                      /* bx + disp8 */
+		{ { 0x8b, 0x87, 1, 0 }, 4, X86_CODE16, 0, 4 },                   /* bx + disp16 */
+		{ { 0x8b, 0x07 }, 2, X86_CODE16, 0, 2 },                         /* bx */
+		{ { 0xa1, 1, 2, 3, 4, 5, 6, 7, 8 }, 9, X86_CODE64, 0, 9 },       /* moffs64 */
+		{ { 0xa3, 1, 2, 3, 4 }, 5, X86_CODE32, 0, 5 },                   /* moffs32 */
+		{ { 0xf0, 0x48, 0x09, 0x07 }, 4, X86_CODE64, 0, 4 },             /* lock or */
+		{ { 0x48, 0x66, 0x89, 0x07 }, 4, X86_CODE64, 0, 4 },             /* REX not last: no effect */
+		{ { 0x40, 0x40, 0x40, 0x8b, 0x07 }, 5, X86_CODE64, 0, 5 },       /* several REX */
+		{ { 0x8b, 0xc0 }, 2, X86_CODE64, -ENOTSUP, 0 },                  /* no memory */
+		{ { 0x0f, 0x29, 0x00 }, 3, X86_CODE64, -ENOTSUP, 0 },            /* movaps */
+		{ { 0xf7, 0x17 }, 2, X86_CODE64, -ENOTSUP, 0 },                  /* not */
+		{ { 0xc7, 0x4f, 0, 0, 0, 0, 0 }, 7, X86_CODE64, -ENOTSUP, 0 },   /* c7 /1 */
+		{ { 0x63, 0x07 }, 2, X86_CODE32, -ENOTSUP, 0 },                  /* arpl */
+		{ { 0xa5 }, 1, X86_CODE64, -ENOTSUP, 0 },                        /* movs */
 		{ { 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x8b },
 		  16,
 		  X86_CODE64,

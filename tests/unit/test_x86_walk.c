@@ -19,10 +19,9 @@
 #define NX   0x8000000000000000ull
 
 static struct memory memory;
-static const struct x86_paging long_mode = { .cr0 = X86_CR0_PG | X86_CR0_PE,
-					     .cr3 = ROOT | 0x18,
-					     .cr4 = X86_CR4_PAE,
-					     .efer = X86_EFER_LMA | X86_EFER_LME };
+static const struct x86_paging long_mode = {
+	.cr0 = X86_CR0_PG | X86_CR0_PE, .cr3 = ROOT | 0x18, .cr4 = X86_CR4_PAE, .efer = X86_EFER_LMA | X86_EFER_LME
+};
 
 static int setup(void **state)
 {
@@ -142,9 +141,9 @@ static void test_two_levels(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_no_paging, setup), cmocka_unit_test_setup(test_four_levels, setup),
+		cmocka_unit_test_setup(test_no_paging, setup),  cmocka_unit_test_setup(test_four_levels, setup),
 		cmocka_unit_test_setup(test_bad_tables, setup), cmocka_unit_test_setup(test_five_levels, setup),
-		cmocka_unit_test_setup(test_pae, setup), cmocka_unit_test_setup(test_two_levels, setup),
+		cmocka_unit_test_setup(test_pae, setup),        cmocka_unit_test_setup(test_two_levels, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,7 +45,10 @@ static volatile struct {
 	char mode;
 } choice = { "husk guest mode:", 'h' };
 
-static void out8(uint16_t port, uint8_t v) { __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port)); }
+static void out8(uint16_t port, uint8_t v)
+{
+	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port));
+}
 static uint8_t in8(uint16_t port)
 {
 	uint8_t v;
@@ -72,7 +75,10 @@ static int64_t hypercall(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64
 	register uint64_t r10 __asm__("r10") = d;
 	int64_t result;
 
-	__asm__ volatile("vmmcall" : "=a"(result), "+D"(a), "+S"(b), "+d"(c), "+r"(r10) : "a"(nr) : "memory", "r8", "r9");
+	__asm__ volatile("vmmcall"
+			 : "=a"(result), "+D"(a), "+S"(b), "+d"(c), "+r"(r10)
+			 : "a"(nr)
+			 : "memory", "r8", "r9");
 	return result;
 }
 
@@ -157,7 +163,6 @@ static void set_up_exceptions(void)
 	__asm__ volatile("lidt %0" : : "m"(pointer));
 }
 
-
 /* --- hostile */
 
 static void try_msr(uint32_t msr)
@@ -173,7 +178,10 @@ static void try_msr(uint32_t msr)
 		return;
 	for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		__asm__ volatile("leaq 2f(%%rip), %%rbx; movq %%rbx, %0" : "=m"(resume) : : "rbx");
-		__asm__ volatile("wrmsr\n2:" : : "c"(msr), "a"((uint32_t)values[i]), "d"((uint32_t)(values[i] >> 32)) : "memory");
+		__asm__ volatile("wrmsr\n2:"
+				 :
+				 : "c"(msr), "a"((uint32_t)values[i]), "d"((uint32_t)(values[i] >> 32))
+				 : "memory");
 		resume = NULL;
 	}
 }
@@ -182,7 +190,12 @@ static void try_msrs(void)
 {
 	static const struct {
 		uint32_t from, to;
-	} ranges[] = { { 0, 0x2000 }, { 0x40000000, 0x40000100 }, { 0xc0000000, 0xc0000200 }, { 0xc0010000, 0xc0010300 }, { 0xc0011000, 0xc0011040 }, { 0xfffffff0, 0xffffffff } };
+	} ranges[] = { { 0, 0x2000 },
+		       { 0x40000000, 0x40000100 },
+		       { 0xc0000000, 0xc0000200 },
+		       { 0xc0010000, 0xc0010300 },
+		       { 0xc0011000, 0xc0011040 },
+		       { 0xfffffff0, 0xffffffff } };
 
 	for (unsigned i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
 		for (uint32_t msr = ranges[i].from; msr < ranges[i].to; msr++)
@@ -200,7 +213,9 @@ static void try_ports(void)
 		if (port + 4 > COM1 && port < COM1 + 8)
 			continue;
 		__asm__ volatile("inb %%dx, %%al; inw %%dx, %%ax; inl %%dx, %%eax" : "=a"(v) : "d"((uint16_t)port));
-		__asm__ volatile("outb %%al, %%dx; outw %%ax, %%dx; outl %%eax, %%dx" : : "a"(0xffffffff), "d"((uint16_t)port));
+		__asm__ volatile("outb %%al, %%dx; outw %%ax, %%dx; outl %%eax, %%dx"
+				 :
+				 : "a"(0xffffffff), "d"((uint16_t)port));
 	}
 	/* String forms, from and to where nothing is mapped. */
 	__asm__ volatile("leaq 3f(%%rip), %%rbx; movq %%rbx, %0" : "=m"(resume) : : "rbx");
@@ -238,7 +253,10 @@ static void try_address(uint64_t at)
 	*p8 = 0xff;
 	*p16 = 0xffff;
 	*p64 = UINT64_MAX;
-	__asm__ volatile("orl %%eax, %0; addb $7, %0; xchgl %%eax, %0; testw $9, %0; cmpl %0, %%eax; movzbl %0, %%eax" : : "m"(*p32) : "eax", "memory", "cc");
+	__asm__ volatile("orl %%eax, %0; addb $7, %0; xchgl %%eax, %0; testw $9, %0; cmpl %0, %%eax; movzbl %0, %%eax"
+			 :
+			 : "m"(*p32)
+			 : "eax", "memory", "cc");
 }
 
 static void try_memory(void)
@@ -256,14 +274,14 @@ static void try_memory(void)
 
 static void try_instructions(void)
 {
-#define EXPECT_FAULT(text, ...)                                                                        \
-	do {                                                                                           \
-		uint64_t before = faults;                                                              \
-		__asm__ volatile("leaq 5f(%%rip), %%rbx; movq %%rbx, %0" : "=m"(resume) : : "rbx");    \
-		__asm__ volatile(text "\n5:" : : __VA_ARGS__ : "memory");                              \
-		resume = NULL;                                                                         \
-		if (faults == before)                                                                  \
-			print("no fault: " text "\n");                                                 \
+#define EXPECT_FAULT(text, ...)                                                                     \
+	do {                                                                                        \
+		uint64_t before = faults;                                                           \
+		__asm__ volatile("leaq 5f(%%rip), %%rbx; movq %%rbx, %0" : "=m"(resume) : : "rbx"); \
+		__asm__ volatile(text "\n5:" : : __VA_ARGS__ : "memory");                           \
+		resume = NULL;                                                                      \
+		if (faults == before)                                                               \
+			print("no fault: " text "\n");                                              \
 	} while (0)
 	EXPECT_FAULT("vmrun %%rax", "a"(0));
 	EXPECT_FAULT("vmload %%rax", "a"(0));
@@ -284,7 +302,16 @@ static void try_instructions(void)
 static void try_hypercalls(void)
 {
 	static uint8_t buffer[16384] __attribute__((aligned(4096)));
-	const uint64_t values[] = { 0, 1, UINT64_MAX, UNMAPPED, UNMAPPED - 4, NOT_RAM, 0x800000000000ull, (uint64_t)buffer, (uint64_t)buffer + 4090, 0x7fffffff };
+	const uint64_t values[] = { 0,
+				    1,
+				    UINT64_MAX,
+				    UNMAPPED,
+				    UNMAPPED - 4,
+				    NOT_RAM,
+				    0x800000000000ull,
+				    (uint64_t)buffer,
+				    (uint64_t)buffer + 4090,
+				    0x7fffffff };
 	const unsigned n = sizeof(values) / sizeof(values[0]);
 
 	for (uint64_t nr = 0; nr < 64; nr++) {
@@ -434,7 +461,10 @@ static void check_registers(void)
 	for (unsigned i = 0; i < 100; i++) {
 		uint32_t leaf = 0;
 
-		__asm__ volatile("movdqu %1, %%xmm7; cpuid; outb %%al, $0x51; movdqu %%xmm7, %0" : "=m"(seen), "+m"(pattern), "+a"(leaf) : : "rbx", "rcx", "rdx");
+		__asm__ volatile("movdqu %1, %%xmm7; cpuid; outb %%al, $0x51; movdqu %%xmm7, %0"
+				 : "=m"(seen), "+m"(pattern), "+a"(leaf)
+				 :
+				 : "rbx", "rcx", "rdx");
 		print(i % 10 == 0 ? "." : "");
 		for (unsigned b = 0; b < 16; b++)
 			good &= seen[b] == pattern[b];
@@ -462,7 +492,7 @@ void guest_main(void)
 	case 'h': hostile(); break;
 	case 'c': costs(); break;
 	case 'f': check_registers(); break;
-	case 't': __asm__ volatile("lidt %0; ud2" : : "m"(*(const uint8_t (*)[10])"\0\0\0\0\0\0\0\0\0\0")); break;
+	case 't': __asm__ volatile("lidt %0; ud2" : : "m"(*(const uint8_t(*)[10]) "\0\0\0\0\0\0\0\0\0\0")); break;
 	case 'x': ((void (*)(void))NOT_RAM)(); break;
 	case 'm': __asm__ volatile("movaps %%xmm0, (%0)" : : "r"(NOT_RAM)); break;
 	case 's':
