@@ -28,7 +28,7 @@ DIGESTS = ("md5", "sha1", "sha256", "sha512", "sha3-256", "blake2b512")
 #: name -> options; as many operations as take a few seconds
 STRESSORS = {
     "cpu": "--cpu 1 --cpu-method all --cpu-ops 90",
-    "integers": "--prime 1 --prime-ops 500 --hash 1 --hash-ops 20 --crypt 1 --crypt-ops 4",
+    "integers": "--hash 1 --hash-ops 20 --crypt 1 --crypt-ops 4 --bsearch 1 --bsearch-ops 4",
     "floating point": "--fp 1 --fp-ops 40 --matrix 1 --matrix-size 32 --matrix-ops 40 --nop 1 --nop-ops 100",
     "memory": "--memcpy 1 --memcpy-ops 4 --malloc 1 --malloc-ops 2000 --stack 1 --stack-ops 2 --atomic 1 --atomic-ops 20",
     "vm": "--vm 1 --vm-bytes 4M --vm-method all --vm-ops 400 --mmap 1 --mmap-bytes 4M --mmap-ops 4",
