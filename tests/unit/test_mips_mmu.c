@@ -132,6 +132,142 @@ static void test_asid_and_global(void **state)
 	fixture_free(f);
 }
 
+/* True if the present mode has the page of an address at hand for loads. */
+static bool is_cached(const struct fixture *f, uint64_t va)
+{
+	return mips_stlb_read(f->cpu, va)->tag == mips_stlb_key(f->cpu, va, 1);
+}
+
+/* What kernel mode has cached: pages that all address spaces share stay when the ASID changes, others go. */
+static void test_kernel_mode_forgets_local_pages(void **state)
+{
+	struct fixture *f = fixture_new();
+
+	(void)state;
+	put32(f, 0x300000, 1);
+	put32(f, 0x400000, 2);
+	fixture_tlb(f, 0, 0x10000, 1, MASK_4K, ENTRYLO(0x300000, LO_V | LO_D), ENTRYLO(0, 0));
+	fixture_tlb(f, 1, 0x20000, 9, MASK_4K, ENTRYLO(0x500000, LO_V | LO_D | LO_G), ENTRYLO(0, LO_G));
+	mips_set_entryhi(f->cpu, 1);
+	assert_int_equal(store(f, 0x10004), -1);
+	assert_int_equal(load(f, 0x10000), -1);
+	assert_int_equal(load(f, 0x20000), -1);
+	assert_int_equal(load(f, DATA), -1);
+	assert_true(is_cached(f, 0x10000) && is_cached(f, 0x20000) && is_cached(f, DATA));
+	mips_set_entryhi(f->cpu, 0x777000 | 1); /* no other ASID */
+	assert_true(is_cached(f, 0x10000));
+	mips_set_entryhi(f->cpu, 2);
+	assert_false(is_cached(f, 0x10000));
+	assert_true(is_cached(f, 0x20000) && is_cached(f, DATA));
+	assert_int_equal(load(f, 0x10000), EXC_TLBL);
+	assert_int_equal(store(f, 0x10000), EXC_TLBS);
+	mips_set_entryhi(f->cpu, 1);
+	assert_int_equal(load(f, 0x10000), -1);
+	assert_int_equal(f->cpu->gpr[2], 1);
+	fixture_free(f);
+}
+
+/* More of them than any list would hold. */
+static void test_kernel_mode_forgets_many_local_pages(void **state)
+{
+	struct fixture *f = fixture_new();
+
+	(void)state;
+	fixture_tlb(f, 0, 0x4000000, 1, MASK_16M, ENTRYLO(0, LO_V | LO_D), ENTRYLO(0, LO_V | LO_D));
+	mips_set_entryhi(f->cpu, 1);
+	for (uint64_t page = 0; page < 2 * MIPS_STLB_ENTRIES; page++)
+		assert_int_equal(load(f, 0x4000000 + (page << 12)), -1);
+	mips_set_entryhi(f->cpu, 2);
+	for (uint64_t page = 0; page < 2 * MIPS_STLB_ENTRIES; page++) {
+		assert_false(is_cached(f, 0x4000000 + (page << 12)));
+		assert_int_equal(load(f, 0x4000000 + (page << 12)), EXC_TLBL);
+	}
+	fixture_free(f);
+}
+
+/* The ASID changes by TLBR, too. */
+static void test_reading_an_entry_changes_the_address_space(void **state)
+{
+	struct fixture *f = fixture_new();
+
+	(void)state;
+	put32(f, 0x300000, 1);
+	put32(f, 0x400000, 2);
+	fixture_tlb(f, 0, 0x10000, 1, MASK_4K, ENTRYLO(0x300000, LO_V), ENTRYLO(0, 0));
+	fixture_tlb(f, 1, 0x10000, 2, MASK_4K, ENTRYLO(0x400000, LO_V), ENTRYLO(0, 0));
+	mips_set_entryhi(f->cpu, 1);
+	assert_int_equal(load(f, 0x10000), -1);
+	assert_int_equal(f->cpu->gpr[2], 1);
+	mips_cp0_write(f->cpu, 0, 0, 1);
+	fixture_exec(f, TLBR);
+	assert_int_equal(load(f, 0x10000), -1);
+	assert_int_equal(f->cpu->gpr[2], 2);
+	fixture_free(f);
+}
+
+/* Rewriting an entry forgets what kernel mode cached from it, whatever its ASID was. */
+static void test_kernel_mode_forgets_a_rewritten_entry(void **state)
+{
+	struct fixture *f = fixture_new();
+
+	(void)state;
+	put32(f, 0x300000, 1);
+	put32(f, 0x400000, 2);
+	for (unsigned global = 0; global < 2; global++) {
+		uint64_t g = global ? LO_G : 0;
+
+		fixture_tlb(f, 0, 0x10000, 5, MASK_4K, ENTRYLO(0x300000, LO_V | g), ENTRYLO(0, g));
+		mips_set_entryhi(f->cpu, 5);
+		assert_int_equal(load(f, 0x10000), -1);
+		assert_int_equal(f->cpu->gpr[2], 1);
+		fixture_tlb(f, 0, 0x10000, 5, MASK_4K, ENTRYLO(0x400000, LO_V | g), ENTRYLO(0, g));
+		assert_int_equal(load(f, 0x10000), -1);
+		assert_int_equal(f->cpu->gpr[2], 2);
+	}
+	fixture_free(f);
+}
+
+/* Kernel mode executes code of a user's page, in one address space and another. */
+static void test_kernel_mode_fetches_from_local_pages(void **state)
+{
+	const uint32_t first[] = { ORI(2, 0, 1), NOP }, second[] = { ORI(2, 0, 2), NOP };
+	struct fixture *f = fixture_new();
+
+	(void)state;
+	fixture_put(f, 0x300000, first, 2);
+	fixture_put(f, 0x400000, second, 2);
+	fixture_tlb(f, 0, 0x10000, 1, MASK_4K, ENTRYLO(0x300000, LO_V), ENTRYLO(0, 0));
+	fixture_tlb(f, 1, 0x10000, 2, MASK_4K, ENTRYLO(0x400000, LO_V), ENTRYLO(0, 0));
+	for (uint64_t n = 0; n < 6; n++) {
+		mips_set_entryhi(f->cpu, 1 + n % 2);
+		f->cpu->pc = 0x10000;
+		fixture_step(f, 1);
+		assert_int_equal(f->cpu->gpr[2], 1 + n % 2);
+	}
+	fixture_free(f);
+}
+
+/* User mode's tags carry the ASID: nothing is forgotten, and nothing found that is another's. */
+static void test_user_mode_keeps_each_address_space(void **state)
+{
+	struct fixture *f = fixture_new();
+
+	(void)state;
+	fixture_tlb(f, 0, 0x10000, 1, MASK_4K, ENTRYLO(0x300000, LO_V), ENTRYLO(0, 0));
+	mips_set_entryhi(f->cpu, 1);
+	fixture_put(f, 0x300000, (const uint32_t[]){ LW(2, 0, 4), NOP }, 2);
+	f->cpu->gpr[4] = 0x10000;
+	fixture_user_mode(f, 0x10000);
+	fixture_step(f, 1);
+	assert_int_equal((uint32_t)f->cpu->gpr[2], LW(2, 0, 4));
+	assert_true(is_cached(f, 0x10000));
+	mips_set_entryhi(f->cpu, 2);
+	assert_false(is_cached(f, 0x10000));
+	mips_set_entryhi(f->cpu, 1);
+	assert_true(is_cached(f, 0x10000));
+	fixture_free(f);
+}
+
 static void test_probe_and_read(void **state)
 {
 	struct fixture *f = fixture_new();
@@ -436,6 +572,12 @@ int main(void)
 		cmocka_unit_test(test_tlb_page_sizes),
 		cmocka_unit_test(test_pagemask_holds_legal_sizes_only),
 		cmocka_unit_test(test_asid_and_global),
+		cmocka_unit_test(test_kernel_mode_forgets_local_pages),
+		cmocka_unit_test(test_kernel_mode_forgets_many_local_pages),
+		cmocka_unit_test(test_reading_an_entry_changes_the_address_space),
+		cmocka_unit_test(test_kernel_mode_forgets_a_rewritten_entry),
+		cmocka_unit_test(test_kernel_mode_fetches_from_local_pages),
+		cmocka_unit_test(test_user_mode_keeps_each_address_space),
 		cmocka_unit_test(test_probe_and_read),
 		cmocka_unit_test(test_random_stays_above_wired),
 		cmocka_unit_test(test_read_and_execute_inhibit),
