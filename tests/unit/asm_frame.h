@@ -52,13 +52,13 @@ __asm__(".text\n"
 static struct plat_code arena;
 static struct x86_asm as;
 static struct frame before, frame, wanted;
-static uint8_t memory[512];
+static uint8_t memory[512], memory_before[sizeof(memory)];
 static uint64_t seed;
 
 static const int32_t displacements[] = { 0, 1, -1, 8, 127, -128, 128, -129, 4096, 0x12345678, -0x12345678, INT32_MIN };
 #define NR_DISPLACEMENTS (sizeof(displacements) / sizeof(displacements[0]))
 
-static uint64_t random64(void)
+static inline uint64_t random64(void)
 {
 	seed ^= seed << 13;
 	seed ^= seed >> 7;
@@ -66,7 +66,7 @@ static uint64_t random64(void)
 	return seed * 0x2545f4914f6cdd1dull;
 }
 
-static int setup(void **state)
+static inline int setup(void **state)
 {
 	(void)state;
 	fake_reset();
@@ -74,7 +74,7 @@ static int setup(void **state)
 	return plat_code_alloc(65536, &arena);
 }
 
-static int teardown(void **state)
+static inline int teardown(void **state)
 {
 	(void)state;
 	fake_reset();
@@ -82,7 +82,7 @@ static int teardown(void **state)
 }
 
 /* New random registers; the code starts anew. */
-static void start(void)
+static inline void start(void)
 {
 	as = (struct x86_asm){ .write = arena.write,
 			       .end = arena.write + arena.size,
@@ -93,7 +93,7 @@ static void start(void)
 }
 
 /* Runs the code; `before` has the registers it started with. */
-static void run(void)
+static inline void run(void)
 {
 	x86_ret(&as);
 	assert_false(as.overflow);
@@ -103,7 +103,7 @@ static void run(void)
 	wanted = before;
 }
 
-static void check(void)
+static inline void check(void)
 {
 	for (unsigned r = 0; r < 16; r++)
 		if (frame.reg[r] != wanted.reg[r])
@@ -113,7 +113,7 @@ static void check(void)
 }
 
 /* Runs through all pairs of registers but RSP. */
-static bool next_pair(enum x86_reg *d, enum x86_reg *s)
+static inline bool next_pair(enum x86_reg *d, enum x86_reg *s)
 {
 	do {
 		if (++*s > R15) {
@@ -126,16 +126,55 @@ static bool next_pair(enum x86_reg *d, enum x86_reg *s)
 
 #define FOR_PAIRS(d, s) for (enum x86_reg d = RAX, s = RAX; d <= R15; (void)next_pair(&d, &s))
 
-static uint64_t width(bool wide, uint64_t v)
+static inline uint64_t width(bool wide, uint64_t v)
 {
 	return wide ? v : (uint32_t)v;
 }
 
-static uint64_t extended(bool is_signed, unsigned size, uint64_t v)
+static inline uint64_t extended(bool is_signed, unsigned size, uint64_t v)
 {
 	unsigned unused = 64 - 8 * size;
 
 	return is_signed ? (uint64_t)((int64_t)(v << unused) >> unused) : v << unused >> unused;
+}
+
+/* A memory operand with that base which reaches memory + 256 by way of `displacement`, with an index at times. */
+static inline struct x86_mem reach(enum x86_reg base, enum x86_reg other, int32_t displacement)
+{
+	struct x86_mem m = x86_at(base, displacement);
+	uint64_t address = (uint64_t)(uintptr_t)&memory[256] - (uint64_t)(int64_t)displacement;
+
+	if ((random64() & 1) != 0) {
+		do
+			m.index = (enum x86_reg)(random64() & 15);
+		while (m.index == RSP || m.index == base || m.index == other);
+		m.scale = random64() & 3;
+		address -= frame.reg[m.index] << m.scale;
+	}
+	frame.reg[base] = address;
+	return m;
+}
+
+static inline uint64_t content(unsigned size)
+{
+	uint64_t v = 0;
+
+	memcpy(&v, &memory[256], size);
+	return v;
+}
+
+static inline void fill(void)
+{
+	for (size_t n = 0; n < sizeof(memory); n++)
+		memory[n] = (uint8_t)random64();
+	memcpy(memory_before, memory, sizeof(memory));
+}
+
+/* Memory is as it was but for these bytes. */
+static inline void check_memory(unsigned size, uint64_t v)
+{
+	memcpy(&memory_before[256], &v, size);
+	assert_memory_equal(memory, memory_before, sizeof(memory));
 }
 
 #endif

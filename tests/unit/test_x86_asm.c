@@ -92,47 +92,6 @@ static void test_addresses(void **state)
 	}
 }
 
-/* A memory operand with that base which reaches memory + 256 by way of `displacement`, with an index at times. */
-static struct x86_mem reach(enum x86_reg base, enum x86_reg other, int32_t displacement)
-{
-	struct x86_mem m = x86_at(base, displacement);
-	uint64_t address = (uint64_t)(uintptr_t)&memory[256] - (uint64_t)(int64_t)displacement;
-
-	if ((random64() & 1) != 0) {
-		do
-			m.index = (enum x86_reg)(random64() & 15);
-		while (m.index == RSP || m.index == base || m.index == other);
-		m.scale = random64() & 3;
-		address -= frame.reg[m.index] << m.scale;
-	}
-	frame.reg[base] = address;
-	return m;
-}
-
-static uint64_t content(unsigned size)
-{
-	uint64_t v = 0;
-
-	memcpy(&v, &memory[256], size);
-	return v;
-}
-
-static uint8_t memory_before[sizeof(memory)];
-
-static void fill(void)
-{
-	for (size_t n = 0; n < sizeof(memory); n++)
-		memory[n] = (uint8_t)random64();
-	memcpy(memory_before, memory, sizeof(memory));
-}
-
-/* Memory is as it was but for these bytes. */
-static void check_memory(unsigned size, uint64_t v)
-{
-	memcpy(&memory_before[256], &v, size);
-	assert_memory_equal(memory, memory_before, sizeof(memory));
-}
-
 static void test_loads(void **state)
 {
 	(void)state;
