@@ -8,7 +8,7 @@
 /* sources: arch/mips64/guest/walker.c arch/mips64/guest/octeon/octeon.c */
 /* sources: arch/mips64/guest/fpu/arith.c arch/mips64/guest/fpu/compare.c arch/mips64/guest/fpu/control.c */
 /* sources: arch/mips64/guest/fpu/convert.c arch/mips64/guest/fpu/decode.c arch/mips64/guest/fpu/move.c */
-/* sources: arch/mips64/guest/fpu/number.c arch/mips64/guest/fpu/quick.c */
+/* sources: arch/mips64/guest/fpu/last.c arch/mips64/guest/fpu/number.c arch/mips64/guest/fpu/quick.c */
 /*
  * A guest made by a fuzzer, with some RAM and a device. The input is a list of
  * things that happen: code is written, a register, a TLB entry, and the guest runs a

@@ -18,9 +18,10 @@ command -v clang >/dev/null || {
 	exit 77
 }
 
-# A small cache, so that it overflows.
+# Small caches, so that they overflow.
 mkdir -p "$out/gen/config"
 echo "#define CONFIG_INTERP_PAGES 2" >"$out/gen/config/INTERP_PAGES.h"
+echo "#define CONFIG_SOFT_TLB_BITS 6" >"$out/gen/config/SOFT_TLB_BITS.h"
 echo "#define CONFIG_VIRTIO_RNG_RATE 4096" >"$out/gen/config/VIRTIO_RNG_RATE.h"
 
 if [ $# -eq 0 ]; then
