@@ -15,9 +15,8 @@ each_board = pytest.mark.parametrize("board", BOARDS)
 
 
 def image(board, name, **values):
-    """Image of a board that translates, with these devices."""
-    base = {"octeon": "linux_octeon_dbt", "virt": "linux_virt"}[board]
-    return variant(f"virtio-{name}-{board}", base, ENGINE_DBT=True, BLOCK_FILE=True, **values) / "husk"
+    """Image of a board with these devices."""
+    return variant(f"virtio-{name}-{board}", f"linux_{board}", BLOCK_FILE=True, **values) / "husk"
 
 
 def disks(board):
