@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Virtio devices as unmodified kernels use them, on both boards. test_disks.py and test_networks.py have the back ends."""
 
+import fcntl
 import hashlib
+import os
 import re
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from conftest import OUT, TREE
 from guest import Guest, make_run, variant
+
+sys.path.append(str(TREE / "images"))
+import debian  # noqa: E402 pylint: disable=wrong-import-position
 
 MIB = 1 << 20
 BOARDS = ("octeon", "virt")
@@ -170,6 +178,56 @@ def test_consoles(board, disk):
         assert guest.run("until [ -s /tmp/got ]; do sleep 0.1; done; cat /tmp/got") == "typed\n"
         guest.power_off()
         assert guest.status == 0
+
+
+@pytest.fixture(scope="session", name="fio")
+def make_fio_disk():
+    """A disk with fio of the guest's architecture and all that it needs, to be the root of a chroot."""
+    given = dict(word.split("=", 1) for word in os.environ.get("HUSK_VARIABLES", "").split() if "=" in word)
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    root, path = OUT / "fio", OUT / "fio.img"
+    OUT.mkdir(parents=True, exist_ok=True)
+    with open(OUT / "fio.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            archive = debian.Archive(given.get("HUSK_CACHE", base / "husk"), "bookworm", "mips64el", OUT / "fio.json")
+            for folder in ("dev", "proc"):
+                (root / folder).mkdir(parents=True, exist_ok=True)
+            for _, package in archive.with_dependencies(["fio"], "tools"):
+                subprocess.run(["dpkg-deb", "-x", package, root], check=True)
+            subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-d", root, f"{path}.new", "512M"], check=True)
+            os.replace(f"{path}.new", path)
+    return path
+
+
+def test_fio(fio, disk):
+    """fio finds what it wrote, over block sizes, orders and depths; and finds the byte that somebody else changed."""
+    path = disk("first", 64)
+    with Guest(disks("octeon"), f"disk0={spec(path)}", f"disk1={spec(fio, 'readonly')}") as guest:
+        guest.boot()
+        guest.run("mkdir /fio; mount -o ro,noload /dev/vdb /fio; mount -o bind /dev /fio/dev; mount -t proc proc /fio/proc")
+        run = ("chroot /fio fio --name=v --filename=/dev/vda --ioengine=libaio --direct=1 --verify=crc32c --verify_fatal=1 "
+               "--verify_state_save=0 --output=/dev/null ")  # fmt: skip
+        for options in (
+            "--rw=randwrite --bsrange=512-64k --blockalign=512 --iodepth=1 --size=8M",
+            "--rw=randrw --bsrange=512-128k --blockalign=512 --iodepth=16 --size=32M",
+            "--rw=randwrite --bsrange=4k-1M --blockalign=4k --iodepth=64 --size=64M",
+            "--rw=write --bs=256k --iodepth=4 --size=64M",
+        ):
+            guest.run(run + options)
+            assert guest.result == 0, options
+        again = run + "--rw=write --bs=4k --iodepth=8 --size=4M "
+        guest.run(again + "--do_verify=0")
+        guest.run(again + "--verify_only")
+        assert guest.result == 0
+        with open(path, "r+b") as file:
+            file.seek(2 * MIB + 1000)
+            byte = file.read(1)[0]
+            file.seek(-1, os.SEEK_CUR)
+            file.write(bytes([byte ^ 1]))
+        guest.run(again + "--verify_only")
+        assert guest.result != 0
+        guest.power_off()
 
 
 def test_pvh():
