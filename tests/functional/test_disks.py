@@ -179,18 +179,18 @@ def test_partitions(pc_image, tmp_path, table):
     path = tmp_path / "disk.img"
     with open(path, "wb") as file:
         file.truncate(32 * MIB)
-    subprocess.run(["/sbin/sfdisk", "-q", path], check=True, text=True, input=f"label: {table}\nsize=8M\nsize=16M\n")
+    subprocess.run(["/sbin/sfdisk", "-q", path], check=True, text=True, input=f"label: {table}\nsize=8M\nsize=2M\n")
     before = path.read_bytes()
     command = qemu("-kernel", pc_image, "-append", "disk0=nvme:0,part=2", *drive("nvme", path))
     with Guest(*command) as guest:
         guest.boot()
-        assert guest.run("cat /sys/block/vda/size").split()[-1] == str(16 * MIB // 512)
-        guest.run("yes husk | dd of=/dev/vda bs=64k count=256 iflag=fullblock; sync")
+        assert guest.run("cat /sys/block/vda/size").split()[-1] == str(2 * MIB // 512)
+        guest.run("yes husk | dd of=/dev/vda bs=64k count=32 iflag=fullblock; sync")
         guest.power_off()
     after = path.read_bytes()
     start = 9 * MIB  # sfdisk leaves 1 MiB in front
-    assert after[:start] == before[:start] and after[start + 16 * MIB:] == before[start + 16 * MIB:]
-    assert after[start:start + 16 * MIB] == (b"husk\n" * (16 * MIB // 5 + 1))[:16 * MIB]
+    assert after[:start] == before[:start] and after[start + 2 * MIB:] == before[start + 2 * MIB:]
+    assert after[start:start + 2 * MIB] == (b"husk\n" * (2 * MIB // 5 + 1))[:2 * MIB]
 
 
 # --- what is refused

@@ -158,7 +158,7 @@ def test_two_guests(image, tmp_path):
 def test_pc_card():
     """A guest on bare metal has the network of the computer's card, and its address."""
     image = variant("networks-pc", "pc_octeon", VIRTIO_NET=True, VIRTIO_RNG=True, NET_VIRTIO_PCI=True) / "husk"
-    payload = os.urandom(2 * MIB)
+    payload = os.urandom(MIB // 2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         results = []
