@@ -457,7 +457,8 @@ def test_initramfs_has_what_a_boot_needs_and_nothing_of_this_machine():
     assert all(entry[1:3] == (0, 0) for entry in entries.values())
     assert entries["dev/console"][0] == 0o020600 and entries["dev/console"][4] == (5, 1)
     assert entries["bin/busybox"][3] == b"BUSYBOX" and entries["bin/busybox"][0] == 0o100755
-    assert entries["init"][3] == b"bin/busybox" and entries["init"][0] == 0o120777
+    assert entries["init"][0] == 0o100755 and entries["init"][3].startswith(b"#!/bin/sh\n")
+    assert entries["sbin/init"][3] == b"../bin/busybox" and entries["sbin/init"][0] == 0o120777
     assert entries["etc/init.d/rcS"][0] == 0o100755 and entries["etc/inittab"][0] == 0o100644
 
 
