@@ -216,16 +216,15 @@ static void test_wait(void **state)
 	fixture_free(f);
 }
 
-static void test_wait_in_vain(void **state)
+static void expect_halt(const uint32_t *code, size_t count)
 {
 	struct fixture *f = fixture_new();
 	enum engine_exit why = ENGINE_ATTENTION;
 
-	(void)state;
 	/* A halted kernel: interrupts off for good, one pending that it will never take. */
 	mips_set_status(f->cpu, f->cpu->cp0.status | 0x400);
 	mips_irq_input(f->cpu, 2, true);
-	fixture_put(f, CODE_GPA, (const uint32_t[]){ WAIT, BEQ(0, 0, -2), NOP }, 3);
+	fixture_put(f, CODE_GPA, code, count);
 	f->cpu->pc = CODE;
 	for (int n = 0; n < 10 && why == ENGINE_ATTENTION; n++) {
 		vcpu_take_attention(f->vcpu);
@@ -233,6 +232,14 @@ static void test_wait_in_vain(void **state)
 	}
 	assert_int_equal(why, ENGINE_HALTED);
 	fixture_free(f);
+}
+
+static void test_wait_in_vain(void **state)
+{
+	(void)state;
+	expect_halt((const uint32_t[]){ WAIT, BEQ(0, 0, -2), NOP }, 3);
+	/* As Octeon kernels do it. */
+	expect_halt((const uint32_t[]){ WAIT, WAIT, BEQ(0, 0, -3), NOP }, 4);
 }
 
 static void test_hardware_registers(void **state)

@@ -34,7 +34,7 @@ static void clear_state(struct mips_cpu *c)
 	c->ll_address = c->nested = c->exceptions = c->recorded = 0;
 	c->refills = c->walks = 0;
 	c->compare = c->stopped_count = 0;
-	c->woken_pc = c->woken_exceptions = 0;
+	c->woken_pc[0] = c->woken_pc[1] = c->woken_exceptions = 0;
 }
 
 int mips_reset(struct mips_cpu *c, const struct mips_model *model)

@@ -192,10 +192,11 @@ struct mips_cpu {
 	struct mips_octeon octeon;
 	const struct mips_model *model;
 
-	bool ll_valid;                       /**< LLbit */
-	uint64_t ll_address;                 /**< virtual address of the last LL, 0 if none */
-	bool waiting;                        /**< WAIT was executed and nothing woke it yet */
-	uint64_t woken_pc, woken_exceptions; /**< pc and exceptions when a WAIT with interrupts off was woken last */
+	bool ll_valid;             /**< LLbit */
+	uint64_t ll_address;       /**< virtual address of the last LL, 0 if none */
+	bool waiting;              /**< WAIT was executed and nothing woke it yet */
+	uint64_t woken_pc[2];      /**< where the last two WAITs with interrupts off were woken */
+	uint64_t woken_exceptions; /**< exceptions then */
 	bool user_mode_seen;
 	uint64_t nested;  /**< exceptions since the last ERET */
 	uint64_t refills; /**< TLB misses that became exceptions */

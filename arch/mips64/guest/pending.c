@@ -31,13 +31,15 @@ static bool deferred_watch(struct mips_cpu *c)
 
 /*
  * Waits again where it was woken before, with interrupts off all the time: nothing it waits for can come. A pending
- * timer interrupt ends each WAIT (PRA, WAIT), but a kernel that has halted never takes it.
+ * interrupt ends each WAIT (PRA, WAIT), but a kernel that has halted never takes it. Octeon kernels halt in a loop of
+ * two WAITs.
  */
 static bool waits_in_vain(struct mips_cpu *c)
 {
-	bool again = c->woken_pc == c->pc && c->woken_exceptions == c->exceptions;
+	bool again = (c->woken_pc[0] == c->pc || c->woken_pc[1] == c->pc) && c->woken_exceptions == c->exceptions;
 
-	c->woken_pc = c->pc;
+	c->woken_pc[1] = c->woken_pc[0];
+	c->woken_pc[0] = c->pc;
 	c->woken_exceptions = c->exceptions;
 	return again;
 }
