@@ -43,7 +43,7 @@ say = @$(if $(filter 1,$(V)),:,printf '  %-7s %s\n' '$(1)' '$(2)')
 
 # Those that write .config, and those that need none in $(O). All others need the image's rules.
 config-goals := menuconfig nconfig %_defconfig olddefconfig randconfig
-plain-goals := help savedefconfig clean distclean check check-% lint lint-% unit-programs bench lockstep
+plain-goals := help savedefconfig clean distclean check check-% lint lint-% unit-programs bench bench-% lockstep
 build-goals := $(filter-out $(config-goals) $(plain-goals),$(or $(MAKECMDGOALS),all))
 
 ifneq ($(filter $(config-goals) clean distclean,$(MAKECMDGOALS)),)
@@ -278,6 +278,7 @@ Test
   check-differential  guest instructions against a reference emulator (N=count)
   check-functional    boot the images and talk to them; the build itself
   bench               husk, QEMU and native programs side by side (T=item, N=rounds, QUICK=1)
+  bench-pvh           start of x86-64 guests beside no hypervisor, and beside Xen (N=rounds)
   lockstep            two engines side by side; finds the first instruction that differs (N=instructions)
 
 Variables

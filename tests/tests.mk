@@ -26,6 +26,12 @@ lockstep: $(O)/.packages-check
 	@HUSK_OUT='$(O)/check' HUSK_MAKE='$(MAKE)' HUSK_VARIABLES='$(patsubst --variable=%,%,$(GIVEN))' \
 		$(PYTHON) tests/lockstep/lockstep.py $(if $(N),--count '$(N)') $(if $(T),--only '$(T)')
 
+# x86-64 guests beside the same kernel without a hypervisor, and under Xen.
+.PHONY: bench-pvh
+bench-pvh: $(O)/.packages-check
+	@$(PYTHON) tests/bench/pvh.py --out '$(O)/bench' --make '$(MAKE)' $(if $(N),--count '$(N)') $(GIVEN)
+bench: bench-pvh
+
 # --- unit test programs, a goal for tests/check.py
 
 UNIT := $(O)/tests

@@ -1,0 +1,146 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""`make bench-pvh`: how fast an x86-64 guest starts under husk, beside no hypervisor at all and beside Xen.
+
+The same Debian kernel and initial RAM disk are started in turns, N times each, all emulated by QEMU on one CPU of this
+computer: directly by PVH, in the image pc_pvh, and as PVH dom0 of Debian's Xen. Every time is from the start of QEMU
+to the first line of init; medians count. Exits are counted by the monitor over one boot, and instructions per
+operation by a guest of our own, exactly, with QEMU's instruction counter as its clock.
+"""
+
+import argparse
+import gzip
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pexpect
+
+sys.dont_write_bytecode = True
+TREE = Path(__file__).resolve().parents[2]
+MARK = b"Welcome to Linux"
+PATIENCE = 300
+XEN = "xen-hypervisor-4.17-amd64"
+QEMU = ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg", "-cpu", "EPYC,+svm,+npt", "-nodefaults", "-no-reboot",
+        "-display", "none", "-monitor", "none", "-chardev", "stdio,id=c,signal=off", "-serial", "chardev:c",
+        "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-m", "640"]  # fmt: skip
+#: husk's time over that of the others, at most
+BARS = {"direct": 1.25, "xen": 0.35}
+
+
+def pinned(command):
+    """A command on one CPU, the last one that we may use."""
+    return ["taskset", "-c", str(max(os.sched_getaffinity(0))), *map(str, command)]
+
+
+def seconds_to_init(command):
+    """Seconds from the start of a command to the first line of init on its output."""
+    start = time.monotonic()
+    with subprocess.Popen(pinned(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        said = b""
+        while MARK not in said:
+            data = os.read(process.stdout.fileno(), 65536)
+            said += data
+            if not data or time.monotonic() - start > PATIENCE:
+                process.kill()
+                sys.exit(f"bench: {command[-1]}: no init within {PATIENCE} s\n{said.decode(errors='replace')[-2000:]}")
+        took = time.monotonic() - start
+        process.kill()
+    return took
+
+
+def xen_kernel(cache, out):
+    """Debian's Xen, checked by apt's signatures, unpacked for QEMU; returns its path."""
+    sys.path.insert(0, str(TREE / "images"))
+    import debian  # pylint: disable=import-outside-toplevel
+
+    archive = debian.Archive(cache, "bookworm", "amd64", out / "xen.json")
+    _, _, data = archive.file(XEN, "boot/xen-*.gz")
+    archive.save_pins()
+    path = out / "xen"
+    path.write_bytes(gzip.decompress(data))
+    return path
+
+
+def commands(image, payload, xen):
+    """The three ways to start the kernel, by name."""
+    kernel, initrd = payload / "kernel", payload / "initrd"
+    return {
+        "direct": [*QEMU, "-kernel", kernel, "-initrd", initrd, "-append", "console=ttyS0"],
+        "husk": [*QEMU, "-kernel", image],
+        # A PVH dom0 must have an IOMMU.
+        "xen": [*QEMU, "-device", "amd-iommu", "-kernel", xen, "-initrd", f"{kernel} console=hvc0,{initrd}", "-append", "dom0=pvh dom0_mem=256M console=com1 com1=115200"],
+    }
+
+
+def exits(image):
+    """Exits of one boot by cause, as the monitor counts them at the prompt."""
+    child = pexpect.spawn(QEMU[0], [*map(str, QEMU[1:]), "-kernel", str(image)], encoding="utf-8", codec_errors="replace", timeout=PATIENCE)
+    child.expect_exact("~ # ")
+    child.send("\x01cexits\r")
+    child.expect(r"vCPU 0: (\d+) exits\r+\n((?: +\w+ +\d+\r+\n)+)")
+    counts = {name: int(count) for name, count in re.findall(r"(\w+) +(\d+)", child.match[2])}
+    counts["all"] = int(child.match[1])
+    child.close(force=True)
+    return counts
+
+
+def instructions(image):
+    """Instructions of the whole computer for each of some operations of the guest."""
+    done = subprocess.run([*QEMU, "-icount", "shift=0,sleep=off", "-kernel", str(image)], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, text=True, errors="replace", timeout=PATIENCE, check=False)  # fmt: skip
+    found = dict(re.findall(r"^(cpuid|hypercall|event|timer) (\d+)\r*$", done.stdout, re.M))
+    if "costs are told" not in done.stdout:
+        sys.exit(f"bench: the guest told no costs\n{done.stdout[-2000:]}")
+    return {name: int(count) for name, count in found.items()}
+
+
+def main():
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", required=True, type=Path, help="folder for builds and results")
+    parser.add_argument("--make", default="make", help="the program make")
+    parser.add_argument("--count", type=int, default=5, help="boots of each kind")
+    parser.add_argument("--only", help="ignored: there is one guest here")
+    parser.add_argument("--variable", action="append", default=[], help="NAME=VALUE for make")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    os.environ |= {"HUSK_OUT": str(args.out.resolve() / "pvh"), "HUSK_MAKE": args.make, "HUSK_VARIABLES": " ".join(args.variable)}
+    sys.path.insert(0, str(TREE / "tests/functional"))
+    import conftest  # pylint: disable=import-outside-toplevel
+    import guest  # pylint: disable=import-outside-toplevel
+
+    folder = conftest.build("pc_pvh")
+    cache = os.environ.get("HUSK_CACHE") or os.path.expanduser(os.path.join(os.environ.get("XDG_CACHE_HOME", "~/.cache"), "husk"))
+    ways = commands(folder / "husk", folder / "payload", xen_kernel(cache, args.out))
+    times = {name: [] for name in ways}
+    for _ in range(args.count):
+        for name, command in ways.items():
+            times[name].append(seconds_to_init(command))
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    costs = guest.in_mode(guest.small_x86_guest("pc_pvh") / "husk", "c", args.out)
+    result = {
+        **{f"{name}_s": round(value, 3) for name, value in medians.items()},
+        "exits": exits(folder / "husk"),
+        "instructions": instructions(costs),
+        "image_bytes": (folder / "husk").stat().st_size,
+        "runs": {name: [round(value, 3) for value in values] for name, values in times.items()},
+    }
+    (args.out / "pvh.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    for name, value in medians.items():
+        print(f"{name:7} {value:7.2f} s to the first line of init")
+    for name, bar in BARS.items():
+        ratio = medians["husk"] / medians[name]
+        print(f"husk is {ratio:.2f} x {name}, goal at most {bar}: {'reached' if ratio <= bar else 'missed'}")
+    print("exits: " + ", ".join(f"{cause} {count}" for cause, count in result["exits"].items()))
+    print("instructions: " + ", ".join(f"{name} {count}" for name, count in result["instructions"].items()))
+    print(f"wrote {args.out / 'pvh.json'}")
+
+
+if __name__ == "__main__":
+    main()
