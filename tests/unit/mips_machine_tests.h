@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include <husk/feature.h>
+#include <husk/irq.h>
 #include <husk/log.h>
 #include <husk/vm.h>
 
@@ -132,6 +133,19 @@ static inline void make_vm(uint64_t ram, unsigned nr_vcpus)
 		cpus[i].counter.vcpu = &cpus[i].vcpu;
 		assert_int_equal(vm.machine->init_vcpu(&cpus[i].vcpu), 0);
 		vm.vcpus[vm.nr_vcpus++] = &cpus[i].vcpu;
+	}
+}
+
+/** A device in each slot of the machine, at `base` and every 4 KiB behind. */
+static inline void plug_all(struct device dev[MACHINE_SLOTS], struct irq_line irq[MACHINE_SLOTS], uint64_t base)
+{
+	static const struct device_ops ops;
+
+	for (unsigned n = 0; n < MACHINE_SLOTS; n++) {
+		dev[n] = (struct device){ .name = "slot", .ops = &ops };
+		assert_int_equal(vm.machine->plug(&vm, n, &dev[n], &irq[n]), 0);
+		assert_int_equal(dev[n].base, base + n * 0x1000);
+		assert_int_equal(dev[n].size, MACHINE_SLOT_SIZE);
 	}
 }
 

@@ -5,8 +5,6 @@
 /* The board as a whole: CPU model, RAM, wires, UHI boot, and payloads it refuses. */
 #include "tests/unit/mips_machine_tests.h"
 
-#include <husk/irq.h>
-
 #define KERNEL_VA    0xffffffff80100000ull
 #define KERNEL_ENTRY 0xffffffff80100040ull
 #define UART         0x1f000900ull
@@ -157,16 +155,11 @@ static void reset_register_takes_0x42_only(void **state)
 /** Devices of features, of which several share an input of the CPU: it is high while any wants it. */
 static void slots_share_cpu_lines(void **state)
 {
-	static const struct device_ops ops;
-	struct device dev[MACHINE_SLOTS] = { { .name = "a", .ops = &ops } };
+	struct device dev[MACHINE_SLOTS];
 	struct irq_line irq[MACHINE_SLOTS];
 
 	(void)state;
-	for (unsigned n = 0; n < MACHINE_SLOTS; n++) {
-		assert_int_equal(vm.machine->plug(&vm, n, &dev[n], &irq[n]), 0);
-		assert_int_equal(dev[n].base, 0x1f010000 + n * 0x1000);
-		assert_int_equal(dev[n].size, MACHINE_SLOT_SIZE);
-	}
+	plug_all(dev, irq, 0x1f010000);
 	irq_set(&irq[0], true);
 	assert_int_equal(cpus[0].cp0.cause, 1u << 10);
 	irq_set(&irq[4], true);
