@@ -3,7 +3,7 @@
 /* sources: tests/unit/hvm_fixture.c arch/x86_64/hvm/run.c arch/x86_64/hvm/exits.c arch/x86_64/hvm/access.c */
 /* sources: arch/x86_64/hvm/cpuid.c arch/x86_64/hvm/msr.c arch/x86_64/hvm/emulate.c arch/x86_64/hvm/registers.c */
 /* sources: arch/x86_64/hvm/walk.c arch/x86_64/hvm/print.c features/machine-pvh/acpi.c features/machine-pvh/aml.c */
-/* sources: core/bus.c core/console.c core/elf.c core/feature.c core/log.c core/memory.c core/payload.c core/timer.c */
+/* sources: core/bus.c core/console.c core/elf.c core/feature.c core/io.c core/log.c core/memory.c core/payload.c core/timer.c */
 /* sources: core/vm.c tests/unit/fake_platform.c */
 /*
  * Local and I/O APIC, the policies for MSRs and CPUID, and ports, by sequences of operations of a fuzzer, four bytes or

@@ -4,7 +4,7 @@
 /* sources: features/timer-on-demand/on_demand.c tests/unit/hvm_fixture.c arch/x86_64/hvm/run.c */
 /* sources: arch/x86_64/hvm/exits.c arch/x86_64/hvm/access.c arch/x86_64/hvm/cpuid.c arch/x86_64/hvm/msr.c */
 /* sources: arch/x86_64/hvm/emulate.c arch/x86_64/hvm/registers.c arch/x86_64/hvm/walk.c arch/x86_64/hvm/print.c */
-/* sources: core/bus.c core/console.c core/elf.c core/feature.c core/log.c core/memory.c core/payload.c core/timer.c */
+/* sources: core/bus.c core/console.c core/elf.c core/feature.c core/io.c core/log.c core/memory.c core/payload.c core/timer.c */
 /* sources: core/vm.c tests/unit/fake_platform.c */
 /*
  * The loaders of machine pvh on kernels made by a fuzzer. The first byte chooses: an ELF file with a PVH note or a
