@@ -199,7 +199,7 @@ class Runner:
 
     def repro(self):
         """The same bytes from two folders."""
-        for name in ("pc_octeon", "linux_virt"):
+        for name in ("pc_octeon", "linux_virt", "pc_pvh"):
             if self.wanted(name):
                 self.run(f"repro: {name}", ["/usr/bin/python3", "tests/repro.py", "--config", name, "--make", self.args.make,
                                             "--work", self.work / "repro" / name, *self.args.variable])
