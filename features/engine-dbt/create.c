@@ -93,6 +93,7 @@ static void make_runtime(struct dbt *d)
 		.nr_pins = sizeof(pins) / sizeof(pins[0]),
 	};
 	d->runtime.bmi2 = x86_host_has_bmi2();
+	d->runtime.avx = x86_host_has_avx();
 	d->runtime.helpers = dbt_helpers;
 	x86_emit_runtime(&d->runtime, &a);
 	b->start = b->next = a.write;

@@ -25,7 +25,8 @@ static void make_runtime(bool bmi2, const struct x86_jump_code *jumps)
 			     .end = arena.write + arena.size,
 			     .to_execute = arena.execute - arena.write };
 
-	runtime = (struct x86_runtime){ .bmi2 = bmi2, .jumps = jumps };
+	/* Newer instructions come and go together here. */
+	runtime = (struct x86_runtime){ .bmi2 = bmi2, .avx = bmi2 && x86_host_has_avx(), .jumps = jumps };
 	runtime.layout = (struct x86_layout){
 		.attention = offsetof(struct cpu, m.attention),
 		.pc = offsetof(struct cpu, m.pc),

@@ -36,6 +36,7 @@ struct alloc {
 	const struct ir_block *ir;
 	struct x86_asm *a;
 	struct alloc_pool pool;
+	bool bmi2;                     /**< SHLX and its like may be used */
 	ir_var flags_of;               /**< variable set by a comparison whose flags still stand, or IR_NONE */
 	enum x86_cc flags_cc;          /**< condition under which it is 1 */
 	int8_t pinned[IR_MAX_VARS];    /**< host register, or -1 */

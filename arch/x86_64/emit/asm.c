@@ -259,7 +259,7 @@ void x86_test_al_imm(struct x86_asm *a, unsigned value)
 	byte(a, value & 0xff);
 }
 
-/* Three-byte VEX prefix for 128-bit scalar operations (SDM volume 2, 2.3.5): map 2 is 0F 38, 3 is 0F 3A; pp 1 66, 2 F3, 3 F2. */
+/* Three-byte VEX prefix for 128-bit scalar operations (SDM volume 2, 2.3.5): map 1 is 0F, 2 is 0F 38, 3 is 0F 3A; pp 1 66, 2 F3, 3 F2. */
 static void vex(struct x86_asm *a, bool wide, unsigned map, unsigned pp, unsigned reg, unsigned vvvv, unsigned rm)
 {
 	byte(a, 0xc4);
@@ -364,6 +364,13 @@ void x86_reg_from_xmm(struct x86_asm *a, bool wide, enum x86_reg d, enum x86_xmm
 void x86_sse_op(struct x86_asm *a, enum x86_sse op, bool wide, enum x86_xmm d, enum x86_xmm s)
 {
 	sse_reg(a, scalar_prefix(wide), false, 0x0f00u | op, d, s);
+}
+
+void x86_avx_op(struct x86_asm *a, enum x86_sse op, bool wide, enum x86_xmm d, enum x86_xmm s, enum x86_xmm t)
+{
+	vex(a, false, 1, wide ? 3 : 2, d, s, t);
+	byte(a, op);
+	byte(a, 0xc0 | (d & 7u) << 3 | (t & 7u));
 }
 
 void x86_sse_logic_op(struct x86_asm *a, enum x86_sse_logic op, enum x86_xmm d, enum x86_xmm s)

@@ -151,6 +151,8 @@ void x86_store_xmm(struct x86_asm *a, bool wide, enum x86_xmm s, struct x86_mem 
 void x86_xmm_from_reg(struct x86_asm *a, bool wide, enum x86_xmm d, enum x86_reg s);
 void x86_reg_from_xmm(struct x86_asm *a, bool wide, enum x86_reg d, enum x86_xmm s);
 void x86_sse_op(struct x86_asm *a, enum x86_sse op, bool wide, enum x86_xmm d, enum x86_xmm s);
+/** The AVX form: d := s OP t; for a square root, of t. */
+void x86_avx_op(struct x86_asm *a, enum x86_sse op, bool wide, enum x86_xmm d, enum x86_xmm s, enum x86_xmm t);
 void x86_sse_logic_op(struct x86_asm *a, enum x86_sse_logic op, enum x86_xmm d, enum x86_xmm s);
 /** The same with 16 aligned bytes in memory. */
 void x86_sse_logic_load(struct x86_asm *a, enum x86_sse_logic op, enum x86_xmm d, struct x86_mem m);

@@ -396,6 +396,7 @@ bool x86_lower(const struct x86_runtime *r, struct x86_lowering *s, struct x86_a
 	if (r->layout.counted)
 		emit_limit(s);
 	alloc_init(&s->alloc, &r->layout, b->ir, a);
+	s->alloc.bmi2 = r->bmi2;
 	s->head = 0;
 	if (b->loops && !r->layout.counted && has_loop(b->ir)) {
 		alloc_fix_loop(&s->alloc);

@@ -123,10 +123,14 @@ struct x86_runtime {
 	uint64_t store[4];                              /**< by log2 of size: RAX address, RCX value, RDX where */
 	uint64_t exec[2];                               /**< RAX instruction, RDX where; without and with FP state */
 	bool bmi2;                                      /**< RORX, SHLX, ... may be used */
+	bool avx;                                       /**< the AVX forms of scalar operations may be used */
 };
 
 /** True if the CPU that this runs on has BMI2 (CPUID leaf 7). */
 bool x86_host_has_bmi2(void);
+
+/** True if it has AVX and the host has switched it on (CPUID leaf 1, XCR0; SDM volume 1, 14.3). */
+bool x86_host_has_avx(void);
 
 /** Clears what MXCSR's flags have collected, and makes it what generated code needs. */
 void x86_clear_fp_flags(void);

@@ -107,9 +107,13 @@ static void shift(struct alloc *s, const struct ir_op *o, enum x86_shift op, boo
 {
 	enum x86_reg a = alloc_use(s, o->a), b = alloc_use(s, o->b), d = alloc_define(s, o->d);
 
-	x86_mov(s->a, false, RCX, b);
-	move(s->a, d, a);
-	x86_shift_cl(s->a, op, !narrow, d);
+	if (s->bmi2 && op != SHIFT_ROR) {
+		x86_shiftx(s->a, op, !narrow, d, a, b);
+	} else {
+		x86_mov(s->a, false, RCX, b);
+		move(s->a, d, a);
+		x86_shift_cl(s->a, op, !narrow, d);
+	}
 	if (narrow)
 		x86_movsxd(s->a, d, d);
 }

@@ -79,27 +79,35 @@ static void clear_sign(struct x86_lowering *s, bool wide, enum x86_xmm d)
 	x86_sse_logic_load(s->a, SSE_AND, d, x86_at(RBP, at));
 }
 
+/* XMM0 := x OP y. */
+static void operate(struct x86_lowering *s, enum x86_sse op, bool wide, enum x86_xmm x, enum x86_xmm y)
+{
+	if (s->r->avx) {
+		x86_avx_op(s->a, op, wide, XMM0, x, y);
+		return;
+	}
+	if (op == SSE_SQRT)
+		x86_sse_logic_op(s->a, SSE_XOR, XMM0, XMM0); /* else it would wait for the old value */
+	else if (x != XMM0)
+		x86_movaps(s->a, XMM0, x);
+	x86_sse_op(s->a, op, wide, XMM0, y);
+}
+
 /* XMM0 := the result. Returns the jump taken if it is a NaN. */
 static uint8_t *compute(struct x86_lowering *s, const struct ir_op *o)
 {
-	struct x86_asm *a = s->a;
-	enum x86_xmm x = alloc_use_fp(&s->alloc, o->a);
+	enum x86_xmm x = alloc_use_fp(&s->alloc, o->a), y = o->op == IR_FSQRT ? x : alloc_use_fp(&s->alloc, o->b);
 	bool wide = is_wide(o), sum = o->op == IR_FMADD || o->op == IR_FNMADD;
 	uint8_t *nan;
 
-	if (o->op == IR_FSQRT)
-		x86_sse_logic_op(a, SSE_XOR, XMM0, XMM0); /* else it would wait for the old value */
-	else
-		x86_movaps(a, XMM0, x);
 	if (ir_reads_e(o)) {
-		x86_sse_op(a, SSE_MUL, wide, XMM0, alloc_use_fp(&s->alloc, o->b));
-		x86_sse_op(a, sum ? SSE_ADD : SSE_SUB, wide, XMM0, alloc_use_fp(&s->alloc, o->e));
+		operate(s, SSE_MUL, wide, x, y);
+		operate(s, sum ? SSE_ADD : SSE_SUB, wide, XMM0, alloc_use_fp(&s->alloc, o->e));
 	} else {
-		x86_sse_op(a, sse_of((enum ir_opcode)o->op), wide, XMM0,
-			   o->op == IR_FSQRT ? x : alloc_use_fp(&s->alloc, o->b));
+		operate(s, sse_of((enum ir_opcode)o->op), wide, x, y);
 	}
-	x86_ucomis(a, wide, XMM0, XMM0);
-	nan = x86_jcc(a, CC_P, 0);
+	x86_ucomis(s->a, wide, XMM0, XMM0);
+	nan = x86_jcc(s->a, CC_P, 0);
 	if (o->op == IR_FNMADD || o->op == IR_FNMSUB)
 		change_sign(s, wide, XMM0);
 	return nan;

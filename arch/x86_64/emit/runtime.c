@@ -17,6 +17,22 @@ bool x86_host_has_bmi2(void)
 	return (b >> 8 & 1) != 0;
 }
 
+#define CPUID_OSXSAVE (1u << 27)
+#define CPUID_AVX     (1u << 28)
+#define XCR0_SSE_AVX  6u
+
+bool x86_host_has_avx(void)
+{
+	const uint32_t wanted = CPUID_OSXSAVE | CPUID_AVX;
+	uint32_t a = 1, b, c = 0, d;
+
+	__asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	if ((c & wanted) != wanted)
+		return false;
+	__asm__("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+	return (a & XCR0_SSE_AVX) == XCR0_SSE_AVX;
+}
+
 void x86_clear_fp_flags(void)
 {
 	const uint32_t idle = 0x1f80; /* all exceptions masked, round to nearest (SDM volume 1, 10.2.3) */
