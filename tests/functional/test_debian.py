@@ -71,6 +71,7 @@ def test_login_and_network_on_linux(built, path):
         passt.kill()
 
 
+@pytest.mark.skipif("HUSK_LONG" not in os.environ, reason="takes six minutes and more in an emulated PC: set HUSK_LONG=1")
 def test_login_and_network_on_pc(built):
     """The same on a bare computer, with its card."""
     image = built("pc_octeon_debian") / "husk"

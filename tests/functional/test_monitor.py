@@ -14,6 +14,7 @@ KEYS = """\
 C-a h    print this help
 C-a x    exit husk
 C-a c    switch between guest console and monitor
+C-a n    give the keys to the next of 2 consoles
 C-a b    send break to the guest
 C-a t    toggle time stamps before the lines of the guest
 C-a C-a  send C-a to the guest (so does C-a a)
@@ -200,7 +201,7 @@ def test_info_features(monitor):
     """What is in the image, with the digest of the core."""
     text = monitor.do("info features")
     assert re.match(r"husk \S+, configuration linux_octeon, core [0-9a-f]{64}\n", text)
-    assert re.search(r"^engine-interp +\S", text, re.M) and re.search(r"^monitor +commands", text, re.M)
+    assert re.search(r"^engine-dbt +\S", text, re.M) and re.search(r"^monitor +commands", text, re.M)
 
 
 def test_info_memory(monitor):
@@ -212,7 +213,7 @@ def test_info_stats(monitor):
     """Counts since the start."""
     text = monitor.do("info stats")
     assert re.search(r"^running for \d+\.\d{3} s, reset 0 times\nvCPU 0: \d+ instructions, idle \d+ times", text)
-    assert "engine interp, timer on-demand, machine octeon, host linux\n" in text
+    assert "engine dbt, timer on-demand, machine octeon, host linux\n" in text
 
 
 def test_memory_dumps(monitor):
