@@ -235,10 +235,10 @@ static void test_arithmetic_on_memory(void **state)
 			if (size == 1)
 				x86_alu_store_imm8(&as, op, value, reach(base, s, displacement));
 			else
-				x86_alu_store(&as, op, size == 8, s, reach(base, s, displacement));
+				x86_alu_store_imm(&as, op, size == 8, value, reach(base, s, displacement));
 			run();
 			check();
-			other = size == 1 ? (uint8_t)value : before.reg[s];
+			other = size == 1 ? (uint8_t)value : (uint64_t)(int64_t)value;
 			check_memory(size, result_of(op, old, other));
 			if (op == ALU_CMP)
 				assert_int_equal((frame.flags & FLAG_C) != 0,

@@ -201,11 +201,6 @@ void x86_alu_load(struct x86_asm *a, enum x86_alu op, bool wide, enum x86_reg d,
 	op_mem(a, wide, (unsigned)op << 3 | 3, d, m, false);
 }
 
-void x86_alu_store(struct x86_asm *a, enum x86_alu op, bool wide, enum x86_reg s, struct x86_mem m)
-{
-	op_mem(a, wide, (unsigned)op << 3 | 1, s, m, false);
-}
-
 void x86_alu_store_imm(struct x86_asm *a, enum x86_alu op, bool wide, int32_t value, struct x86_mem m)
 {
 	op_mem(a, wide, is_small(value) ? 0x83 : 0x81, op, m, false);

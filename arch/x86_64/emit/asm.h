@@ -116,7 +116,6 @@ void x86_bswap(struct x86_asm *a, bool wide, enum x86_reg d);
 void x86_alu(struct x86_asm *a, enum x86_alu op, bool wide, enum x86_reg d, enum x86_reg s);
 void x86_alu_imm(struct x86_asm *a, enum x86_alu op, bool wide, enum x86_reg d, int32_t value);
 void x86_alu_load(struct x86_asm *a, enum x86_alu op, bool wide, enum x86_reg d, struct x86_mem m);
-void x86_alu_store(struct x86_asm *a, enum x86_alu op, bool wide, enum x86_reg s, struct x86_mem m);
 void x86_alu_store_imm(struct x86_asm *a, enum x86_alu op, bool wide, int32_t value, struct x86_mem m);
 /** The same on one byte of memory. */
 void x86_alu_store_imm8(struct x86_asm *a, enum x86_alu op, int8_t value, struct x86_mem m);
