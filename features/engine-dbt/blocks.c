@@ -94,7 +94,7 @@ uint32_t blocks_add(struct blocks *b, const struct block *block)
 	return n;
 }
 
-/* A dead block's own exits may stand in lists of living blocks: they stay there, and jump on correctly if it still runs. */
+/* Takes a block out of all tables but its page's list. A dead block's own exits may stand in lists of living blocks: they stay there, and jump on correctly if it still runs. */
 static void kill(struct blocks *b, uint32_t n)
 {
 	uint32_t *link = address_bucket(b, &b->blocks[n].key);
@@ -103,9 +103,18 @@ static void kill(struct blocks *b, uint32_t n)
 		link = &b->blocks[*link].hash_next;
 	*link = b->blocks[n].hash_next;
 	b->blocks[n].dead = true;
-	b->counts.invalidated++;
 	if (b->dropped != NULL)
 		b->dropped(b->dropped_ctx, &b->blocks[n]);
+}
+
+void blocks_drop(struct blocks *b, uint32_t n)
+{
+	uint32_t *link = page_bucket(b, b->blocks[n].key.gpa);
+
+	while (*link != n)
+		link = &b->blocks[*link].page_next;
+	*link = b->blocks[n].page_next;
+	kill(b, n);
 }
 
 unsigned blocks_invalidate(struct blocks *b, uint64_t gpa, uint64_t size)
@@ -116,11 +125,12 @@ unsigned blocks_invalidate(struct blocks *b, uint64_t gpa, uint64_t size)
 	while (*link != BLOCK_NONE) {
 		struct block *self = &b->blocks[*link];
 
-		if (self->key.gpa < gpa + size && gpa < self->key.gpa + self->bytes) {
+		if (self->first < gpa + size && gpa < self->first + self->bytes) {
 			uint32_t n = *link;
 
 			*link = self->page_next;
 			kill(b, n);
+			b->counts.invalidated++;
 			killed++;
 		} else {
 			link = &self->page_next;

@@ -32,7 +32,8 @@ struct block {
 	struct block_key key;
 	uint64_t code;      /**< where it runs */
 	uint32_t insns;     /**< guest instructions on the longest way through */
-	uint32_t bytes;     /**< of guest code from key.gpa on; they are in one page */
+	uint64_t first;     /**< guest physical address of the lowest instruction it was made of */
+	uint32_t bytes;     /**< of guest code from there on; they are in one page */
 	uint32_t incoming;  /**< first exit that is linked to it, or EXIT_NONE */
 	uint32_t hash_next; /**< next block of its bucket */
 	uint32_t page_next; /**< next block of its page's bucket */
@@ -85,6 +86,9 @@ void blocks_flush(struct blocks *b);
 
 /** Adds a block whose exits are in place from b->nr_exits on. Returns its number. */
 uint32_t blocks_add(struct blocks *b, const struct block *block);
+
+/** Drops one block. */
+void blocks_drop(struct blocks *b, uint32_t n);
 
 /** Drops the blocks made of [gpa, gpa + size), within one page. Returns how many. */
 unsigned blocks_invalidate(struct blocks *b, uint64_t gpa, uint64_t size);

@@ -35,7 +35,7 @@ static void touch_next_page(struct mips_cpu *c)
 		dbt_fetch_address(c, va, &gpa);
 }
 
-static void step_insn(struct dbt *d)
+void dbt_single(struct dbt *d)
 {
 	struct mips_cpu *c = &d->cpu;
 
@@ -47,7 +47,7 @@ static void step_insn(struct dbt *d)
 	x86_clear_fp_flags();
 }
 
-static bool is_free(const struct mips_cpu *c)
+bool dbt_is_free(const struct mips_cpu *c)
 {
 	return vcpu_attention(&c->vcpu) == 0 && c->vcpu.instructions < vcpu_stop_at(&c->vcpu);
 }
@@ -94,14 +94,16 @@ static void execute(struct mips_cpu *c)
 		max = why == X86_LIMIT ? cut_to_limit(c) : 0;
 		careful = careful && why == X86_LIMIT; /* the same one, shorter */
 		d->counts.jumps += why == X86_LEFT;
-		if (why == X86_LEFT || why == X86_LIMIT)
+		if (why == X86_HOT)
+			dbt_follow_path(c);
+		if (why == X86_LEFT || why == X86_LIMIT || why == X86_HOT)
 			continue;
 		c->pc = d->blocks.exits[why & ~X86_STEP_FLAG].target;
 		if ((why & X86_STEP_FLAG) && mips_breakpoint_at(&d->breakpoints, c->pc)) {
 			stop_at_breakpoint(c);
 		} else if (why & X86_STEP_FLAG) {
-			if (is_free(c))
-				step_insn(d);
+			if (dbt_is_free(c))
+				dbt_single(d);
 		} else {
 			careful = d->blocks.exits[why].careful;
 			d->counts.careful += careful;
@@ -109,7 +111,7 @@ static void execute(struct mips_cpu *c)
 			if (d->linking != NULL && d->blocks.exits[why].linkable && !d->blocks.exits[why].linked)
 				link = why;
 		}
-	} while (is_free(c) && !c->waiting && !mips_interrupt_pending(c));
+	} while (dbt_is_free(c) && !c->waiting && !mips_interrupt_pending(c));
 }
 
 static enum engine_exit run(struct mips_cpu *c, bool single)
@@ -124,10 +126,10 @@ static enum engine_exit run(struct mips_cpu *c, bool single)
 		if (pending == MIPS_LOOK_AGAIN)
 			continue;
 		if (single || c->watch_fetch)
-			step_insn(dbt(c));
+			dbt_single(dbt(c));
 		else
 			execute(c);
-	} while (!single && is_free(c));
+	} while (!single && dbt_is_free(c));
 	return ENGINE_ATTENTION;
 }
 

@@ -16,6 +16,9 @@
 #include "features/engine-dbt/ir.h"
 #include "features/engine-dbt/part.h"
 
+/** Counters of entries of blocks; blocks whose numbers are so far apart share one. */
+#define DBT_HEAT 4096u
+
 /** A vCPU of this engine. */
 struct dbt {
 	struct mips_cpu cpu;                   /* first: the architecture's view */
@@ -26,10 +29,11 @@ struct dbt {
 	const struct dbt_linking *linking;
 	const struct dbt_jumps *jump_ops;
 	const struct dbt_shape *shape;
-	bool code_changed; /**< a store dropped a block */
-	bool counted;      /**< the timer model counts instructions */
-	uint32_t partial;  /**< `counted`: instructions of the running block up to the one that a helper executes */
-	uint64_t limit;    /**< `counted`: blocks that might exceed it leave when they are entered */
+	uint32_t heat[DBT_HEAT]; /**< by number of block: entries left until it is hot */
+	bool code_changed;       /**< a store dropped a block */
+	bool counted;            /**< the timer model counts instructions */
+	uint32_t partial; /**< `counted`: instructions of the running block up to the one that a helper executes */
+	uint64_t limit;   /**< `counted`: blocks that might exceed it leave when they are entered */
 	struct mips_breakpoints breakpoints;
 	struct blocks blocks;
 	struct x86_runtime runtime;
@@ -39,9 +43,9 @@ struct dbt {
 	struct mips_insn *insns; /**< pool of instructions that helpers execute */
 	uint32_t next_insn, max_insns;
 	struct {
-		uint64_t entries, lookups;                   /**< of blocks by the engine */
-		uint64_t jumps, exits, careful, cuts, steps; /**< why blocks came back */
-		uint64_t helper_loads, helper_stores, execs; /**< calls of helpers */
+		uint64_t entries, lookups;                        /**< of blocks by the engine */
+		uint64_t jumps, exits, careful, cuts, steps, hot; /**< why blocks came back */
+		uint64_t helper_loads, helper_stores, execs;      /**< calls of helpers */
 	} counts;
 };
 
@@ -50,6 +54,14 @@ static inline struct dbt *dbt(struct mips_cpu *c)
 {
 	return (struct dbt *)c;
 }
+
+/* dbt.c */
+
+/** Executes the instruction at c->pc, with its delay slot. */
+void dbt_single(struct dbt *d);
+
+/** True if nobody wants the vCPU to leave guest code. */
+bool dbt_is_free(const struct mips_cpu *c);
 
 /* create.c */
 
@@ -77,6 +89,9 @@ bool dbt_fetch_address(struct mips_cpu *c, uint64_t va, uint64_t *gpa);
  * exception.
  */
 uint32_t dbt_block_at_pc(struct mips_cpu *c, bool careful, uint32_t max);
+
+/** Makes the block at c->pc anew, along the way that the guest takes, which it goes meanwhile. It was hot. */
+void dbt_follow_path(struct mips_cpu *c);
 
 /** Drops all blocks. */
 void dbt_flush_blocks(struct dbt *d);

@@ -185,7 +185,8 @@ struct ir_block {
 	unsigned count;
 	ir_var nr_vars;       /**< variables in use, temporaries included */
 	uint64_t pc;          /**< guest address of the entry */
-	unsigned guest_bytes; /**< of guest code from pc on that it was made of */
+	uint64_t first;       /**< and of the lowest instruction */
+	unsigned guest_bytes; /**< of guest code from `first` on that it was made of, and nothing outside */
 	unsigned nr_insns;    /**< guest instructions on the longest way through */
 };
 

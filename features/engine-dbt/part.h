@@ -13,6 +13,8 @@
 #include "arch/x86_64/emit/lower.h"
 #include "features/engine-dbt/blocks.h"
 
+struct dbt;
+
 /** What a part is. An image has at most one of each. */
 enum dbt_part_kind {
 	DBT_LINKING,    /**< ops is a struct dbt_linking */
@@ -56,10 +58,19 @@ struct dbt_jumps {
 	void (*forget_code)(struct x86_jump_cache *j, uint64_t va, uint64_t code);
 };
 
+/** Most branches on the way of a block. */
+#define DBT_MAX_PATH 64u
+
 /** The shape of blocks. Without it a block ends at the first branch. */
 struct dbt_shape {
 	bool through_branches; /**< it goes on behind a forward branch that is not taken */
 	bool loops;            /**< an exit to its own start stays within it */
+	uint32_t hot_after;    /**< a block that was entered so often is made anew along the way that the guest takes */
+	/**
+	 * Executes guest code from c->pc on, the start of a block, as long as it may belong to the block. Returns how
+	 * many branches it met, at most DBT_MAX_PATH, and in path[] where each of them went.
+	 */
+	unsigned (*follow)(struct dbt *d, uint64_t path[]);
 };
 
 #endif

@@ -78,7 +78,20 @@ static void add_exits(struct dbt *d, const struct x86_block *made)
 		};
 }
 
-static uint32_t translate(struct dbt *d, const struct block_key *key, const uint8_t *page)
+/* Where a block counts its entries, if it is one that may be made anew. */
+static int32_t heat_of(struct dbt *d, const struct block_key *key)
+{
+	unsigned n = d->blocks.nr_blocks % DBT_HEAT;
+
+	if (d->shape == NULL || d->counted || key->max != 0 || (key->mode & BLOCK_CAREFUL) != 0)
+		return 0;
+	d->heat[n] = d->shape->hot_after;
+	return (int32_t)(offsetof(struct dbt, heat) + n * sizeof(d->heat[0]));
+}
+
+/* A block that follows a path is made for good; others count how often they are entered. */
+static uint32_t translate(struct dbt *d, const struct block_key *key, const uint8_t *page, const uint64_t *path,
+			  unsigned nr_path)
 {
 	struct mips_cpu *c = &d->cpu;
 	struct blocks *b = &d->blocks;
@@ -88,6 +101,8 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 				      .fixed_mapping = is_unmapped(key->pc),
 				      .max_insns = key->max,
 				      .through_branches = d->shape != NULL && d->shape->through_branches,
+				      .path = path,
+				      .nr_path = nr_path,
 				      .breakpoints = &d->breakpoints };
 	int32_t tlb = (int32_t)(offsetof(struct mips_cpu, stlbs) + (size_t)c->mode * sizeof(c->stlbs[0]));
 	struct x86_block made = {
@@ -105,6 +120,7 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 
 	if (!blocks_have_room(b, X86_BLOCK_MAX_BYTES, X86_MAX_EXITS) || d->max_insns - d->next_insn < MIPS_BLOCK_INSNS)
 		dbt_flush_blocks(d);
+	made.heat = path == NULL ? heat_of(d, key) : 0;
 	source.insns = &d->insns[d->next_insn];
 	find_next_page(c, &source);
 	mips_translate_block(&source, d->ir);
@@ -127,6 +143,7 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 	block = (struct block){ .key = *key,
 				.code = made.code,
 				.insns = d->ir->nr_insns,
+				.first = key->gpa - (key->pc - d->ir->first),
 				.bytes = d->ir->guest_bytes,
 				.first_exit = made.first_exit,
 				.nr_exits = made.nr_exits };
@@ -176,11 +193,36 @@ uint32_t dbt_block_at_pc(struct mips_cpu *c, bool careful, uint32_t max)
 			mips_take(c, c->pc, false, EXC_IBE, false);
 			return BLOCK_NONE;
 		}
-		n = translate(d, &key, page);
+		n = translate(d, &key, page, NULL, 0);
 	}
 	if (!careful && max == 0 && d->jump_ops != NULL)
 		d->jump_ops->remember(&d->jumps, c->pc, c->fetch_key, d->blocks.blocks[n].code);
 	return n;
+}
+
+void dbt_follow_path(struct mips_cpu *c)
+{
+	struct dbt *d = dbt(c);
+	struct block_key key = { .pc = c->pc, .mode = c->code_mode };
+	uint64_t path[DBT_MAX_PATH];
+	const uint8_t *page;
+	unsigned nr_path;
+	uint32_t n;
+
+	d->counts.hot++;
+	if (mips_breakpoint_at(&d->breakpoints, c->pc) || !dbt_fetch_address(c, c->pc, &key.gpa))
+		return;
+	n = blocks_find(&d->blocks, &key);
+	if (n != BLOCK_NONE)
+		d->heat[n % DBT_HEAT] = UINT32_MAX;
+	nr_path = d->shape->follow(d, path);
+	/* Code is translated for the mode that the guest is in. */
+	n = blocks_find(&d->blocks, &key);
+	page = memory_borrow(&c->vcpu.vm->memory, key.gpa & GUEST_PAGE_MASK, GUEST_PAGE_SIZE);
+	if (n == BLOCK_NONE || page == NULL || c->code_mode != key.mode)
+		return;
+	blocks_drop(&d->blocks, n);
+	translate(d, &key, page, path, nr_path);
 }
 
 static void fetch_changed(struct mips_cpu *c, uint64_t va)

@@ -32,6 +32,7 @@ PARTS = [
 VALUES = [
     "CODE_CACHE_MB=1",
     "SOFT_TLB_BITS=6",
+    "SUPERBLOCKS_HOT_AFTER=1",
 ]
 #: configurations of the translator beside the default: name -> variables of build.mk
 CONFIGURATIONS = {f"dbt-without-{part}": {"OFF": part} for part in PARTS}

@@ -60,6 +60,7 @@ static uint32_t add(uint64_t pc, uint64_t gpa, uint32_t mode, uint32_t bytes)
 {
 	struct block block = { .key = { pc, gpa, mode },
 			       .code = running_address(blocks.next),
+			       .first = gpa,
 			       .bytes = bytes,
 			       .first_exit = blocks.nr_exits,
 			       .nr_exits = 1 };
@@ -217,6 +218,35 @@ static void test_neighbours(void **state)
 	assert_int_equal(blocks.counts.invalidated, 4);
 }
 
+/* A block whose code begins before its entry. */
+static void test_code_before_the_entry(void **state)
+{
+	uint32_t n = add(0x9010, 0x5010, 0, 0x20);
+
+	(void)state;
+	blocks.blocks[n].first = 0x5004;
+	assert_int_equal(blocks_invalidate(&blocks, 0x5024, 4), 0);
+	assert_int_equal(blocks_invalidate(&blocks, 0x5000, 4), 0);
+	assert_int_equal(blocks_invalidate(&blocks, 0x5004, 4), 1);
+}
+
+static void test_drop(void **state)
+{
+	uint32_t from = add(0x9000, 0x5000, 0, 4), n = add(0x9100, 0x5100, 0, 4);
+
+	(void)state;
+	linking->link(&blocks, from, n);
+	blocks_drop(&blocks, n);
+	assert_int_equal(find(0x9100, 0x5100, 0), BLOCK_NONE);
+	assert_int_equal(find(0x9000, 0x5000, 0), from);
+	assert_false(blocks.exits[from].linked);
+	assert_int_equal(blocks_invalidate(&blocks, 0x5100, 4), 0);
+	assert_int_equal(blocks.counts.invalidated, 0);
+	assert_true(blocks_in_page(&blocks, 0x5100));
+	blocks_drop(&blocks, from);
+	assert_false(blocks_in_page(&blocks, 0x5100));
+}
+
 static void test_flush(void **state)
 {
 	(void)state;
@@ -276,6 +306,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_exit_of_dead_block, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ranges, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_neighbours, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_code_before_the_entry, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_drop, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_flush, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),

@@ -9,6 +9,9 @@
 
 #include "arch/mips64/translate/front.h"
 
+/** Instructions of a page. */
+#define MIPS_PAGE_WORDS 1024u
+
 /** A block being translated. */
 struct mips_front {
 	struct mips_source *source;
@@ -16,9 +19,13 @@ struct mips_front {
 	uint64_t pc;    /**< of the present instruction */
 	bool in_slot;   /**< it stands in a delay slot */
 	bool ended;     /**< the block has its last operation */
+	bool went_back; /**< it follows a jump backward */
+	unsigned taken; /**< branches of source->path that are behind */
 	unsigned insns; /**< guest instructions so far */
 	uint8_t next_temp;
-	ir_var condition[8]; /**< temporary that holds FP condition code n, 0 or 1; or IR_NONE */
+	ir_var condition[8];                    /**< temporary that holds FP condition code n, 0 or 1; or IR_NONE */
+	uint64_t lowest, highest;               /**< instructions of the block */
+	uint32_t visited[MIPS_PAGE_WORDS / 32]; /**< bit n: the block has word n of its page */
 	/* Registers known to hold a constant. */
 	uint32_t known;
 	uint64_t value[32];

@@ -44,7 +44,7 @@ static struct ir_op *leave(struct mips_front *f, enum ir_opcode op, uint64_t tar
 
 	o->imm = target;
 	o->insns = (uint8_t)f->insns;
-	o->loops = target <= f->pc;
+	o->loops = target <= f->pc || f->went_back;
 	o->linkable = f->source->fixed_mapping || same_page(target, f->source->pc);
 	return o;
 }
@@ -153,9 +153,28 @@ static ir_var keep(struct mips_front *f, ir_var v, ir_var link, uint32_t slot)
 	return o->d = mips_temp(f);
 }
 
+/* Takes down that the block has the instruction at f->pc. */
+static void visit(struct mips_front *f)
+{
+	unsigned word = (f->pc & 0xfff) / 4;
+
+	f->lowest = f->pc < f->lowest ? f->pc : f->lowest;
+	f->highest = f->pc > f->highest ? f->pc : f->highest;
+	if (same_page(f->pc, f->source->pc))
+		f->visited[word / 32] |= 1u << word % 32;
+}
+
+static bool is_visited(const struct mips_front *f, uint64_t pc)
+{
+	unsigned word = (pc & 0xfff) / 4;
+
+	return (f->visited[word / 32] >> word % 32 & 1) != 0;
+}
+
 static void delay_slot(struct mips_front *f, uint32_t word)
 {
 	f->pc += 4;
+	visit(f);
 	f->in_slot = true;
 	mips_emit_insn(f, word);
 	f->in_slot = false;
@@ -181,25 +200,69 @@ static void side_exit(struct mips_front *f, const struct mips_branch *br, enum i
 	o->b = br->b;
 }
 
-static void emit_conditional(struct mips_front *f, const struct mips_branch *br, uint32_t slot)
+/*
+ * Control is at `target` now, where the guest's path goes on: so does the block, but for another page, and for code
+ * that it has already, which is a loop.
+ */
+static void go_to(struct mips_front *f, uint64_t target, bool follows)
 {
-	if (br->likely) {
-		side_exit(f, br, opposite(br->cc), f->pc + 8);
-		delay_slot(f, slot);
-		leave(f, IR_EXIT, br->target);
+	if (!follows || !same_page(target, f->source->pc) || (target & 3) != 0 || is_visited(f, target)) {
+		leave(f, IR_EXIT, target);
 		f->ended = true;
 		return;
 	}
+	f->went_back |= target <= f->pc;
+	f->pc = target;
+}
+
+/* Which way the guest went at the branch that is met now: at one that it did not come to the path has ended. */
+static bool next_of_path(struct mips_front *f, uint64_t *next)
+{
+	if (f->taken >= f->source->nr_path)
+		return false;
+	*next = f->source->path[f->taken++];
+	return true;
+}
+
+static void emit_likely(struct mips_front *f, const struct mips_branch *br, uint32_t slot, bool taken)
+{
+	side_exit(f, br, opposite(br->cc), f->pc + 8);
 	delay_slot(f, slot);
+	go_to(f, br->target, taken);
+}
+
+static void emit_conditional(struct mips_front *f, const struct mips_branch *br, uint32_t slot)
+{
+	uint64_t next = 0;
+	bool known = next_of_path(f, &next), taken = known && next == br->target && next != f->pc + 8;
+
+	if (br->likely) {
+		emit_likely(f, br, slot, taken);
+		return;
+	}
+	delay_slot(f, slot);
+	if (taken) {
+		side_exit(f, br, opposite(br->cc), f->pc + 8);
+		go_to(f, br->target, true);
+		return;
+	}
 	side_exit(f, br, br->cc, br->target);
 	/* Go on behind a forward branch; behind a loop the way on is rarely taken. */
-	if (br->target <= f->pc || !f->source->through_branches) {
+	if (!(known && next == f->pc + 8) && (br->target <= f->pc || !f->source->through_branches)) {
 		leave(f, IR_EXIT, f->pc + 8);
 		f->ended = true;
 	} else {
 		leave(f, IR_ATTEND, f->pc + 8); /* for the delay slot, behind which control could not leave */
 	}
 	f->pc += 8;
+}
+
+/* A jump to a constant, such as a return from a function that the block has called. */
+static void emit_direct(struct mips_front *f, uint64_t target)
+{
+	uint64_t next;
+
+	go_to(f, target, next_of_path(f, &next) && next == target);
 }
 
 /* Instructions after which the code that follows may mean something else: CTC1, and MTC0 and DMTC0 of Status. */
@@ -233,6 +296,7 @@ static void emit_branch(struct mips_front *f, uint32_t word)
 {
 	struct mips_branch br;
 	uint32_t slot;
+	uint64_t target;
 
 	if (at_page_end(f->pc) && f->source->next_page == NULL) {
 		step(f);
@@ -245,6 +309,10 @@ static void emit_branch(struct mips_front *f, uint32_t word)
 		step(f);
 		return;
 	}
+	if (br.kind == MIPS_INDIRECT && mips_is_known(f, br.a, &target)) {
+		br.kind = MIPS_DIRECT;
+		br.target = target;
+	}
 	br.a = br.kind == MIPS_DIRECT ? IR_ZERO : keep(f, br.a, br.link, slot);
 	br.b = br.kind == MIPS_CONDITIONAL ? keep(f, br.b, br.link, slot) : IR_ZERO;
 	f->insns++;
@@ -255,10 +323,11 @@ static void emit_branch(struct mips_front *f, uint32_t word)
 		return;
 	}
 	delay_slot(f, slot);
-	if (br.kind == MIPS_DIRECT)
-		leave(f, IR_EXIT, br.target);
-	else
-		jump(f, br.a);
+	if (br.kind == MIPS_DIRECT) {
+		emit_direct(f, br.target);
+		return;
+	}
+	jump(f, br.a);
 	f->ended = true;
 }
 
@@ -272,7 +341,9 @@ static bool has_room(const struct mips_front *f)
 
 void mips_translate_block(struct mips_source *source, struct ir_block *out)
 {
-	struct mips_front f = { .source = source, .out = out, .pc = source->pc, .next_temp = MIPS_VAR_STATE };
+	struct mips_front f = {
+		.source = source, .out = out, .pc = source->pc, .lowest = source->pc, .next_temp = MIPS_VAR_STATE
+	};
 
 	memset(f.condition, IR_NONE, sizeof(f.condition));
 	source->nr_insns = 0;
@@ -281,6 +352,7 @@ void mips_translate_block(struct mips_source *source, struct ir_block *out)
 	while (!f.ended) {
 		uint32_t word = word_at(&f, f.pc);
 
+		visit(&f);
 		if (mips_breakpoint_at(source->breakpoints, f.pc)) {
 			step(&f);
 		} else if (mips_is_branch(source->cpu, word)) {
@@ -290,12 +362,14 @@ void mips_translate_block(struct mips_source *source, struct ir_block *out)
 			f.pc += 4;
 			f.insns++;
 		}
-		if (!f.ended && (!same_page(f.pc, source->pc) || !has_room(&f) || ends_flow(word))) {
+		if (!f.ended && (!same_page(f.pc, source->pc) || !has_room(&f) || ends_flow(word) ||
+				 (f.went_back && is_visited(&f, f.pc)))) {
 			leave(&f, IR_EXIT, f.pc);
 			f.ended = true;
 		}
 	}
 	out->nr_vars = f.next_temp;
 	out->nr_insns = f.insns;
-	out->guest_bytes = f.insns * 4;
+	out->first = f.lowest;
+	out->guest_bytes = (unsigned)(f.highest + 4 - f.lowest);
 }

@@ -29,7 +29,10 @@ struct mips_source {
 	bool fixed_mapping; /**< pc is in an unmapped segment: code of other pages may be linked to */
 	unsigned
 		max_insns; /**< end after so many instructions, or one more if that ends with a delay slot; 0: no limit */
-	bool through_branches;                      /**< go on behind forward branches that are not taken */
+	bool through_branches; /**< go on behind forward branches that are not taken */
+	/** Where the guest went at each branch when it came this way: the block follows. NULL if that is not known. */
+	const uint64_t *path;
+	unsigned nr_path;
 	const struct mips_breakpoints *breakpoints; /**< before which the block ends with IR_STEP */
 	struct mips_insn *insns;                    /**< room for decoded instructions that helpers execute */
 	unsigned nr_insns; /**< how many fit, at least MIPS_BLOCK_INSNS; set to how many were used */

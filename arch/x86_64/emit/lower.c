@@ -361,7 +361,23 @@ static bool has_loop(const struct ir_block *ir)
 	return false;
 }
 
-/* Leaves before the block's first instruction if its longest way would exceed the limit. */
+/* Leaves before the block's first instruction: state is in memory as it is between blocks. */
+static void leave_at_start(struct x86_lowering *s, uint32_t why)
+{
+	x86_mov_imm(s->a, RAX, s->b->ir->pc);
+	x86_store(s->a, 8, RAX, x86_at(RBP, s->r->layout.pc));
+	x86_mov_imm(s->a, RAX, why);
+	x86_jmp(s->a, s->r->exit);
+}
+
+/* Counts entries; leaves at the one that makes the block hot. Returns the jump that leaves. */
+static uint8_t *emit_heat(struct x86_lowering *s)
+{
+	x86_alu_store_imm(s->a, ALU_SUB, false, 1, x86_at(RBP, s->b->heat));
+	return x86_jcc(s->a, CC_E, 0);
+}
+
+/* Leaves if the block's longest way would exceed the limit. */
 static void emit_limit(struct x86_lowering *s)
 {
 	const struct x86_layout *l = &s->r->layout;
@@ -371,10 +387,7 @@ static void emit_limit(struct x86_lowering *s)
 	x86_alu_imm(s->a, ALU_ADD, true, RAX, (int32_t)s->b->ir->nr_insns);
 	x86_alu_load(s->a, ALU_CMP, true, RAX, x86_at(RBP, l->limit));
 	stay = x86_jcc(s->a, CC_BE, 0);
-	x86_mov_imm(s->a, RAX, s->b->ir->pc);
-	x86_store(s->a, 8, RAX, x86_at(RBP, l->pc));
-	x86_mov_imm(s->a, RAX, X86_LIMIT);
-	x86_jmp(s->a, s->r->exit);
+	leave_at_start(s, X86_LIMIT);
 	x86_patch(stay, s->a->to_execute, x86_here(s->a));
 }
 
@@ -385,6 +398,8 @@ size_t x86_lowering_size(void)
 
 bool x86_lower(const struct x86_runtime *r, struct x86_lowering *s, struct x86_asm *a, struct x86_block *b)
 {
+	uint8_t *hot = NULL;
+
 	if ((size_t)(a->end - a->write) < X86_BLOCK_MAX_BYTES)
 		return false;
 	s->r = r;
@@ -395,6 +410,8 @@ bool x86_lower(const struct x86_runtime *r, struct x86_lowering *s, struct x86_a
 	b->nr_exits = 0;
 	if (r->layout.counted)
 		emit_limit(s);
+	if (b->heat != 0)
+		hot = emit_heat(s);
 	alloc_init(&s->alloc, &r->layout, b->ir, a);
 	s->alloc.bmi2 = r->bmi2;
 	s->head = 0;
@@ -415,5 +432,9 @@ bool x86_lower(const struct x86_runtime *r, struct x86_lowering *s, struct x86_a
 		emit_side(s, &s->side[n]);
 	for (unsigned n = 0; n < b->nr_exits; n++)
 		emit_unlinked(s, n);
+	if (hot != NULL) {
+		x86_patch(hot, a->to_execute, x86_here(a));
+		leave_at_start(s, X86_HOT);
+	}
 	return !a->overflow;
 }

@@ -99,6 +99,7 @@ struct x86_helpers {
 /** Why translated code came back to the engine: an exit's number, or one of these. */
 #define X86_LEFT      0xffffffffu /**< the pc in the state says where to go on */
 #define X86_LIMIT     0xfffffffeu /**< the same, but the block there might exceed the limit */
+#define X86_HOT       0xfffffffdu /**< the same, and the block there was entered often */
 #define X86_STEP_FLAG 0x80000000u /**< or'ed to an exit's number: the engine executes the instruction there */
 
 struct x86_runtime;
@@ -163,6 +164,7 @@ struct x86_block {
 	bool has_tag_key;  /**< tags there have bits besides the page's address: those at layout.tag_key */
 	bool big_endian;
 	bool loops;          /**< exits to the block's own start may stay within it */
+	int32_t heat;        /**< offset of its 32-bit counter of entries, counted down to X86_HOT; 0: none */
 	uint32_t first_exit; /**< number of exits[0] to the engine */
 	struct x86_exit exits[X86_MAX_EXITS];
 	unsigned nr_exits;
