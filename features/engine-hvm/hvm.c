@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Engine `hvm`: the guest runs on the CPU itself, in the mode that its virtualization has for that. */
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <husk/engine.h>
 #include <husk/feature.h>
@@ -13,12 +15,36 @@
 extern const struct hvm_ops *const __start_husk_hvm[] __attribute__((weak));
 extern const struct hvm_ops *const __stop_husk_hvm[] __attribute__((weak));
 
+int hvm_missing(const struct hvm_ops *o, const char *what)
+{
+	log_error("this computer's CPU has no %s: the engine hvm needs %s", what, o->needs);
+	return -ENODEV;
+}
+
+/* "SVM or VMX", and what is needed, likewise. */
+static void say_none(void)
+{
+	char names[32] = "", needs[160] = "";
+
+	for (const struct hvm_ops *const *o = __start_husk_hvm; o < __stop_husk_hvm; o++) {
+		const char * or = o == __start_husk_hvm ? "" : " or ";
+		size_t at = strlen(names), to = strlen(needs);
+
+		snprintf(names + at, sizeof(names) - at, "%s%s", or, (*o)->name);
+		snprintf(needs + to, sizeof(needs) - to, "%s%s", or, (*o)->needs);
+	}
+	log_error("this computer's CPU has no %s: the engine hvm needs %s", names, needs);
+}
+
 const struct hvm_ops *hvm_start(void)
 {
-	for (const struct hvm_ops *const *o = __start_husk_hvm; o < __stop_husk_hvm; o++) {
-		if ((*o)->start() == 0)
-			return *o;
-	}
+	const struct hvm_ops *const *o = __start_husk_hvm;
+
+	while (o < __stop_husk_hvm && !(*o)->found())
+		o++;
+	if (o < __stop_husk_hvm)
+		return (*o)->start() == 0 ? *o : NULL;
+	say_none();
 	return NULL;
 }
 

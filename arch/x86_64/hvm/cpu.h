@@ -44,6 +44,11 @@
 #define X86_AC 17u
 #define X86_MC 18u
 
+/* Values after a reset (SDM 3A, table 9-1; PAT: 11.12.4) */
+#define X86_PAT_RESET 0x0007040600070406ull
+#define X86_DR6_RESET 0xffff0ff0u
+#define X86_DR7_RESET 0x400u
+
 /** General registers by their number in instructions (SDM 2A, 2.1.5): indexes of x86_cpu.gpr. */
 enum { X86_RAX, X86_RCX, X86_RDX, X86_RBX, X86_RSP, X86_RBP, X86_RSI, X86_RDI, X86_GPRS = 16 };
 

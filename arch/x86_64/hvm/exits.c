@@ -14,10 +14,20 @@ const char *const hvm_cause_names[HVM_CAUSES] = {
 	[HVM_PORT] = "port",           [HVM_MEMORY] = "memory",       [HVM_HALT] = "hlt",
 	[HVM_CALL] = "hypercall",      [HVM_EXCEPTION] = "exception", [HVM_SHUTDOWN] = "shutdown",
 	[HVM_CACHE] = "cache",         [HVM_FORBIDDEN] = "forbidden", [HVM_COUNTERS] = "rdpmc",
-	[HVM_IRET] = "iret",           [HVM_INVALID] = "invalid",     [HVM_UNKNOWN] = "unknown",
+	[HVM_IRET] = "iret",           [HVM_INVALID] = "invalid",     [HVM_OWN] = "registers",
+	[HVM_UNKNOWN] = "unknown",
 };
 
 #define DR6_BS (1u << 14) /* SDM 3B, 17.2.3: a single step */
+
+const struct hvm_code *hvm_find_code(const struct hvm_code *codes, unsigned n, uint64_t code)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (codes[i].code == code)
+			return &codes[i];
+	}
+	return NULL;
+}
 
 /* Bytes of the opcode of the instructions that exit without telling their length. */
 static unsigned opcode_bytes(enum hvm_cause cause)
@@ -140,6 +150,7 @@ void hvm_handle_exit(struct x86_cpu *c, const struct hvm_exit *x)
 		if (c->step_iret)
 			c->rflags |= X86_RFLAGS_TF;
 		break;
+	case HVM_OWN: c->hvm->handle(c, x); break;
 	case HVM_FORBIDDEN: x86_raise(c, X86_UD, 0); break;
 	case HVM_COUNTERS: x86_raise(c, X86_GP, 0); break;
 	case HVM_SHUTDOWN: x86_give_up(c, "it took an exception that it could not handle (triple fault)"); break;

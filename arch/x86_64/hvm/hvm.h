@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the engine wants of a vendor's virtualization: enter the guest, say why it came back, and give access to
- * registers that the hardware keeps. AMD's is in svm/; Intel's will be another folder.
+ * registers that the hardware keeps. AMD's is in svm/, Intel's in vmx/.
  */
 #ifndef HVM_HVM_H
 #define HVM_HVM_H
@@ -30,6 +30,7 @@ enum hvm_cause {
 	HVM_FORBIDDEN, /**< an instruction that the virtual CPU does not have: #UD */
 	HVM_COUNTERS,  /**< RDPMC: #GP */
 	HVM_INVALID,   /**< the hardware refused the guest's state */
+	HVM_OWN,       /**< for the vendor's own handle() */
 	HVM_UNKNOWN,
 	HVM_CAUSES,
 };
@@ -58,8 +59,11 @@ struct hvm_exit {
 
 /** The contract. */
 struct hvm_ops {
-	const char *name; /**< "SVM" */
-	/** Looks whether this computer can do it, and switches it on. Returns 0, or -ENODEV after one line in the log. */
+	const char *name;  /**< "SVM" */
+	const char *needs; /**< what the engine needs of it, for messages: "AMD SVM with nested paging" */
+	/** Whether CPUID has it. */
+	bool (*found)(void);
+	/** Switches it on for the calling CPU. Returns 0, or -ENODEV or -ENOMEM after one line in the log. */
 	int (*start)(void);
 	/** Allocates and fills c->state, nested page tables included once RAM is there. Returns 0 or -ENOMEM. */
 	int (*create)(struct x86_cpu *c);
@@ -77,9 +81,8 @@ struct hvm_ops {
 	void (*set)(struct x86_cpu *c, enum x86_control which, uint64_t value);
 	void (*get_segment)(struct x86_cpu *c, enum x86_segment_number n, struct x86_segment *out);
 	void (*set_segment)(struct x86_cpu *c, enum x86_segment_number n, const struct x86_segment *s);
-	/** MSRs that the hardware switches: true if it has this one. */
-	bool (*get_msr)(struct x86_cpu *c, uint32_t msr, uint64_t *value);
-	bool (*set_msr)(struct x86_cpu *c, uint32_t msr, uint64_t value);
+	/** Handles an exit whose cause is HVM_OWN. NULL: there is none. */
+	void (*handle)(struct x86_cpu *c, const struct hvm_exit *exit);
 	/** Name of an exit code for reports. */
 	const char *(*exit_name)(uint64_t code);
 };
@@ -89,6 +92,23 @@ struct hvm_ops {
 
 /** Virtualization of this computer, started; NULL after one line in the log if it has none that the image knows. */
 const struct hvm_ops *hvm_start(void);
+
+/** Says that something is missing for o->start(): "SVM (its firmware has switched it off)". Returns -ENODEV. */
+int hvm_missing(const struct hvm_ops *o, const char *what);
+
+/** A code of the hardware's for an exit that needs no more than its cause. */
+struct hvm_code {
+	uint32_t code;
+	uint8_t cause; /**< enum hvm_cause */
+	const char *name;
+};
+
+/** The code in a table of n; NULL: not in it. */
+const struct hvm_code *hvm_find_code(const struct hvm_code *codes, unsigned n, uint64_t code);
+
+/** An event as both vendors have it in a word (APM 2, 15.20; SDM 3C, 24.8.3), and back. */
+uint32_t hvm_event_word(const struct x86_event *e);
+struct x86_event hvm_event(uint32_t word, uint32_t error);
 
 /* The engine's functions of the same names, see engine.h. */
 enum engine_exit hvm_run(struct vcpu *v);

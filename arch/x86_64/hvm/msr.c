@@ -9,7 +9,13 @@
 #include <husk/log.h>
 
 #include "arch/x86_64/hvm/hvm.h"
+#include "arch/x86_64/hvm/msr.h"
 #include "arch/x86_64/pc/x86.h"
+
+const uint32_t hvm_direct_msrs[HVM_DIRECT_MSRS] = {
+	MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_PAT,     MSR_STAR,           MSR_LSTAR,
+	MSR_CSTAR,       MSR_SFMASK,       MSR_FS_BASE,      MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_TSC_AUX,
+};
 
 /** What a write does. SAME: the constant may be written, anything else is refused. */
 enum write_rule { REFUSE, IGNORE, SAME };

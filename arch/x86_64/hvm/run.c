@@ -22,6 +22,26 @@ void x86_add_extension(struct x86_cpu *c, struct x86_extension *extension)
 	*end = extension;
 }
 
+#define EVENT_TYPE_SHIFT 8u
+#define EVENT_ERROR      (1u << 11)
+#define EVENT_VALID      (1u << 31)
+
+uint32_t hvm_event_word(const struct x86_event *e)
+{
+	if (!e->valid)
+		return 0;
+	return EVENT_VALID | (e->has_error ? EVENT_ERROR : 0) | (uint32_t)e->type << EVENT_TYPE_SHIFT | e->vector;
+}
+
+struct x86_event hvm_event(uint32_t word, uint32_t error)
+{
+	return (struct x86_event){ .valid = (word & EVENT_VALID) != 0,
+				   .has_error = (word & EVENT_ERROR) != 0,
+				   .type = word >> EVENT_TYPE_SHIFT & 7,
+				   .vector = (uint8_t)word,
+				   .error = error };
+}
+
 /* Vector that wants to be delivered, and its source; -1: none. */
 static int pending_vector(const struct x86_cpu *c, struct x86_interrupts **source)
 {

@@ -9,7 +9,8 @@
 #include <husk/platform.h>
 
 #include "arch/x86_64/hvm/hvm.h"
-#include "arch/x86_64/hvm/svm/npt.h"
+#include "arch/x86_64/hvm/msr.h"
+#include "arch/x86_64/hvm/nested.h"
 #include "arch/x86_64/hvm/svm/vmcb.h"
 #include "arch/x86_64/pc/x86.h"
 
@@ -26,21 +27,6 @@
 #define MSR_VM_CR       0xc0010114u
 #define VM_CR_SVMDIS    (1u << 4)
 #define MSR_VM_HSAVE_PA 0xc0010117u
-
-#define MSR_TSC            0x10u
-#define MSR_SYSENTER_CS    0x174u
-#define MSR_SYSENTER_ESP   0x175u
-#define MSR_SYSENTER_EIP   0x176u
-#define MSR_PAT            0x277u
-#define MSR_STAR           0xc0000081u
-#define MSR_LSTAR          0xc0000082u
-#define MSR_CSTAR          0xc0000083u
-#define MSR_SFMASK         0xc0000084u
-#define MSR_FS_BASE        0xc0000100u
-#define MSR_KERNEL_GS_BASE 0xc0000102u
-#define MSR_TSC_AUX        0xc0000103u
-
-#define PAT_RESET 0x0007040600070406ull /* 7.8.2 */
 
 #define PAGE       4096u
 #define IOPM_SIZE  (3u * PAGE) /* 15.10.1 */
@@ -76,25 +62,22 @@ HUSK_OPTION(svm) = { "svm=", "MODE", "plain: use no optional part of SVM, full: 
 
 /* --- switching it on */
 
-static int missing(const char *what)
+static const struct hvm_ops svm_ops;
+
+static bool svm_found(void)
 {
-	log_error("this computer's CPU has no %s: the engine hvm needs AMD SVM with nested paging (in QEMU: "
-		  "-cpu EPYC,+svm,+npt)",
-		  what);
-	return -ENODEV;
+	return cpuid(0x80000000u, 0).eax >= CPUID_SVM && (cpuid(0x80000001u, 0).ecx & CPUID_EXTENDED_ECX_SVM) != 0;
 }
 
 static int svm_start(void)
 {
 	void *save_area;
 
-	if (cpuid(0x80000000u, 0).eax < CPUID_SVM || (cpuid(0x80000001u, 0).ecx & CPUID_EXTENDED_ECX_SVM) == 0)
-		return missing("SVM");
 	/* 15.4: firmware can switch it off for good. */
 	if ((rdmsr(MSR_VM_CR) & VM_CR_SVMDIS) != 0)
-		return missing("SVM (its firmware has switched it off)");
+		return hvm_missing(&svm_ops, "SVM (its firmware has switched it off)");
 	if ((cpuid(CPUID_SVM, 0).edx & SVM_HAS_NPT) == 0)
-		return missing("nested paging");
+		return hvm_missing(&svm_ops, "nested paging");
 	save_area = plat_pages_alloc(PAGE, PAGE);
 	if (save_area == NULL)
 		return -ENOMEM;
@@ -115,13 +98,9 @@ static void let_msr_through(struct svm *s, uint32_t msr, bool write)
 
 static void fill_msr_map(struct svm *s)
 {
-	static const uint32_t through[] = { MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,   MSR_PAT,
-					    MSR_STAR,        MSR_LSTAR,        MSR_CSTAR,          MSR_SFMASK,
-					    MSR_FS_BASE,     MSR_GS_BASE,      MSR_KERNEL_GS_BASE, MSR_TSC_AUX };
-
 	memset(s->msrpm, 0xff, sizeof(s->msrpm));
-	for (unsigned i = 0; i < sizeof(through) / sizeof(through[0]); i++)
-		let_msr_through(s, through[i], true);
+	for (unsigned i = 0; i < HVM_DIRECT_MSRS; i++)
+		let_msr_through(s, hvm_direct_msrs[i], true);
 	let_msr_through(s, MSR_TSC, false);
 }
 
@@ -151,8 +130,11 @@ static int svm_map_memory(struct x86_cpu *c)
 {
 	struct svm *s = svm(c);
 	bool huge = (cpuid(0x80000001u, 0).edx & CPUID_EXTENDED_EDX_1GIB) != 0;
+	const struct nested_format f = {
+		.table = NPT_ALL, .page = NPT_ALL, .large = NPT_LARGE, .highest = huge ? 2 : 1
+	};
 
-	return npt_build(&c->vcpu.vm->memory, huge, &s->vmcb.nested_cr3);
+	return nested_build(&c->vcpu.vm->memory, &f, &s->vmcb.nested_cr3);
 }
 
 static void set_control_area(struct x86_cpu *c)
@@ -186,9 +168,9 @@ static void svm_reset(struct x86_cpu *c)
 	set_control_area(c);
 	b->v_intr = SVM_V_INTR_MASKING;
 	b->efer = X86_EFER_SVME;
-	b->pat = PAT_RESET;
-	b->dr6 = 0xffff0ff0;
-	b->dr7 = 0x400;
+	b->pat = X86_PAT_RESET;
+	b->dr6 = X86_DR6_RESET;
+	b->dr7 = X86_DR7_RESET;
 	b->tlb_control = (svm(c)->features & SVM_HAS_FLUSH_ASID) != 0 ? SVM_TLB_FLUSH_ASID : SVM_TLB_FLUSH_ALL;
 }
 
@@ -198,23 +180,6 @@ static void changed(struct x86_cpu *c, uint32_t what)
 }
 
 /* --- running */
-
-static uint32_t event_word(const struct x86_event *e)
-{
-	if (!e->valid)
-		return 0;
-	return SVM_EVENT_VALID | (e->has_error ? SVM_EVENT_ERROR : 0) | (uint32_t)e->type << SVM_EVENT_TYPE_SHIFT |
-	       e->vector;
-}
-
-static struct x86_event event_of(uint32_t word, uint32_t error)
-{
-	return (struct x86_event){ .valid = (word & SVM_EVENT_VALID) != 0,
-				   .has_error = (word & SVM_EVENT_ERROR) != 0,
-				   .type = word >> SVM_EVENT_TYPE_SHIFT & 7,
-				   .vector = (uint8_t)word,
-				   .error = error };
-}
 
 /* 15.21.4: a virtual interrupt that is not taken but intercepted tells when the guest could take one. */
 static uint32_t window_word(const struct x86_cpu *c)
@@ -235,7 +200,7 @@ static void before(struct x86_cpu *c, struct vmcb *b)
 	b->rax = c->gpr[X86_RAX];
 	b->rsp = c->gpr[X86_RSP];
 	b->interrupt_shadow = c->shadow;
-	b->event = event_word(&c->inject);
+	b->event = hvm_event_word(&c->inject);
 	b->event_error = c->inject.error;
 	if (b->intercept3 != intercepts) {
 		b->intercept3 = intercepts;
@@ -254,7 +219,7 @@ static void after(struct x86_cpu *c, struct vmcb *b)
 	c->gpr[X86_RAX] = b->rax;
 	c->gpr[X86_RSP] = b->rsp;
 	c->shadow = (b->interrupt_shadow & 1) != 0;
-	c->inject = event_of(b->exit_event, b->exit_event_error);
+	c->inject = hvm_event(b->exit_event, b->exit_event_error);
 	if (b->cpl == 3)
 		c->seen_user = true;
 	b->tlb_control = SVM_TLB_KEEP;
@@ -286,11 +251,7 @@ static void decode_memory(const struct x86_cpu *c, const struct vmcb *b, struct 
 	}
 }
 
-static const struct {
-	uint32_t code;
-	uint8_t cause;
-	const char *name;
-} codes[] = {
+static const struct hvm_code codes[] = {
 	{ SVM_EXIT_INTR, HVM_INTERRUPT, "INTR" },
 	{ SVM_EXIT_NMI, HVM_INTERRUPT, "NMI" },
 	{ SVM_EXIT_INIT, HVM_INTERRUPT, "INIT" },
@@ -320,21 +281,17 @@ static const struct {
 	{ SVM_EXIT_NPF, HVM_MEMORY, "NPF" },
 };
 
-static enum hvm_cause cause_of(uint64_t code)
+static const struct hvm_code *find_code(uint64_t code)
 {
-	for (unsigned i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-		if (codes[i].code == code)
-			return codes[i].cause;
-	}
-	return HVM_UNKNOWN;
+	return hvm_find_code(codes, sizeof(codes) / sizeof(codes[0]), code);
 }
 
 static const char *svm_exit_name(uint64_t code)
 {
-	for (unsigned i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-		if (codes[i].code == code)
-			return codes[i].name;
-	}
+	const struct hvm_code *known = find_code(code);
+
+	if (known != NULL)
+		return known->name;
 	if (code == SVM_EXIT_INVALID)
 		return "INVALID";
 	return code - SVM_EXIT_EXCEPTION < 32 ? "exception" : "?";
@@ -342,6 +299,8 @@ static const char *svm_exit_name(uint64_t code)
 
 static void decode(const struct x86_cpu *c, const struct vmcb *b, struct hvm_exit *x)
 {
+	const struct hvm_code *known = find_code(b->exit_code);
+
 	x->code = b->exit_code;
 	x->info1 = b->exit_info1;
 	x->info2 = b->exit_info2;
@@ -351,7 +310,7 @@ static void decode(const struct x86_cpu *c, const struct vmcb *b, struct hvm_exi
 	case SVM_EXIT_NPF: decode_memory(c, b, x); return;
 	case SVM_EXIT_MSR: x->cause = b->exit_info1 == 0 ? HVM_MSR_READ : HVM_MSR_WRITE; break;
 	case SVM_EXIT_INVALID: x->cause = HVM_INVALID; return;
-	default: x->cause = cause_of(b->exit_code); break;
+	default: x->cause = known != NULL ? known->cause : HVM_UNKNOWN; break;
 	}
 	if (b->exit_code - SVM_EXIT_EXCEPTION < 32) {
 		x->cause = HVM_EXCEPTION;
@@ -440,46 +399,10 @@ static void svm_set_segment(struct x86_cpu *c, enum x86_segment_number n, const 
 	changed(c, SVM_CLEAN_SEG | SVM_CLEAN_DT);
 }
 
-/* MSRs of the state save area. NULL: not one of them. */
-static uint64_t *saved_msr(struct vmcb *b, uint32_t msr)
-{
-	switch (msr) {
-	case MSR_STAR: return &b->star;
-	case MSR_LSTAR: return &b->lstar;
-	case MSR_CSTAR: return &b->cstar;
-	case MSR_SFMASK: return &b->sfmask;
-	case MSR_KERNEL_GS_BASE: return &b->kernel_gs_base;
-	case MSR_SYSENTER_CS: return &b->sysenter_cs;
-	case MSR_SYSENTER_ESP: return &b->sysenter_esp;
-	case MSR_SYSENTER_EIP: return &b->sysenter_eip;
-	case MSR_FS_BASE: return &b->segments[segment_places[X86_FS]].base;
-	case MSR_GS_BASE: return &b->segments[segment_places[X86_GS]].base;
-	case MSR_PAT: return &b->pat;
-	default: return NULL;
-	}
-}
-
-static bool svm_get_msr(struct x86_cpu *c, uint32_t msr, uint64_t *value)
-{
-	const uint64_t *saved = saved_msr(&svm(c)->vmcb, msr);
-
-	if (saved != NULL)
-		*value = *saved;
-	return saved != NULL;
-}
-
-static bool svm_set_msr(struct x86_cpu *c, uint32_t msr, uint64_t value)
-{
-	uint64_t *saved = saved_msr(&svm(c)->vmcb, msr);
-
-	if (saved != NULL)
-		*saved = value;
-	changed(c, SVM_CLEAN_SEG | SVM_CLEAN_NP);
-	return saved != NULL;
-}
-
 static const struct hvm_ops svm_ops = {
 	.name = "SVM",
+	.needs = "AMD SVM with nested paging (in QEMU: -cpu EPYC,+svm,+npt)",
+	.found = svm_found,
 	.start = svm_start,
 	.create = svm_create,
 	.reset = svm_reset,
@@ -489,8 +412,6 @@ static const struct hvm_ops svm_ops = {
 	.set = svm_set,
 	.get_segment = svm_get_segment,
 	.set_segment = svm_set_segment,
-	.get_msr = svm_get_msr,
-	.set_msr = svm_set_msr,
 	.exit_name = svm_exit_name,
 };
 

@@ -47,10 +47,9 @@
 #define SVM_V_IGN_TPR      (1u << 20)
 #define SVM_V_INTR_MASKING (1u << 24)
 
-/* Event injection and exit interrupt information (15.20, 15.7.2) */
-#define SVM_EVENT_TYPE_SHIFT 8u
-#define SVM_EVENT_ERROR      (1u << 11)
-#define SVM_EVENT_VALID      (1u << 31)
+/* Entries of nested page tables: present, writable, a user's, as every access is one (15.25.5) */
+#define NPT_ALL   0x007ull
+#define NPT_LARGE 0x080ull
 
 /* Clean bits (15.15.3): what has not changed since the last exit */
 #define SVM_CLEAN_INTERCEPTS (1u << 0)

@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Nested page tables have the format of the host's own (APM 2, 15.25.5), here 4 levels; every access is a user's. */
-#include "arch/x86_64/hvm/svm/npt.h"
+/* APM 2, 15.25.5 and figure 5-20; Intel SDM 3C, 28.2.2: 4 levels, the formats differ in their low bits. */
+#include "arch/x86_64/hvm/nested.h"
 
 #include <errno.h>
 #include <stddef.h>
 
 #include <husk/platform.h>
 
-#define ENTRY_PRESENT ((uint64_t)1 << 0)
-#define ENTRY_WRITE   ((uint64_t)1 << 1)
-#define ENTRY_USER    ((uint64_t)1 << 2)
-#define ENTRY_LARGE   ((uint64_t)1 << 7)
 #define ENTRY_ADDRESS 0x000ffffffffff000ull
-#define ENTRY_TABLE   (ENTRY_PRESENT | ENTRY_WRITE | ENTRY_USER)
 
 static uint64_t page_size(unsigned level)
 {
@@ -20,18 +15,18 @@ static uint64_t page_size(unsigned level)
 }
 
 /* Entry for gpa at a level (2: 1 GiB, 1: 2 MiB, 0: 4 KiB), making tables on the way; NULL: no memory. */
-static uint64_t *entry_at(uint64_t *table, uint64_t gpa, unsigned level)
+static uint64_t *entry_at(const struct nested_format *f, uint64_t *table, uint64_t gpa, unsigned level)
 {
 	for (unsigned l = 3;; l--) {
 		uint64_t *entry = &table[gpa >> (GUEST_PAGE_SHIFT + 9 * l) & 511];
 
 		if (l == level)
 			return entry;
-		if ((*entry & ENTRY_PRESENT) == 0) {
+		if ((*entry & f->table) == 0) {
 			table = plat_pages_alloc(GUEST_PAGE_SIZE, GUEST_PAGE_SIZE);
 			if (table == NULL)
 				return NULL;
-			*entry = (uint64_t)(uintptr_t)table | ENTRY_TABLE;
+			*entry = (uint64_t)(uintptr_t)table | f->table;
 		}
 		table = (uint64_t *)(uintptr_t)(*entry & ENTRY_ADDRESS);
 	}
@@ -48,29 +43,29 @@ static unsigned page_level(uint64_t at, uint64_t left, unsigned highest)
 }
 
 /* Host physical addresses are host virtual ones on host pc. */
-static int map_region(uint64_t *root, const struct ram_region *r, unsigned highest)
+static int map_region(const struct nested_format *f, uint64_t *root, const struct ram_region *r)
 {
 	uint64_t hpa = (uint64_t)(uintptr_t)r->hva;
 
 	for (uint64_t done = 0; done < r->size;) {
-		unsigned level = page_level((r->gpa + done) | (hpa + done), r->size - done, highest);
-		uint64_t *entry = entry_at(root, r->gpa + done, level);
+		unsigned level = page_level((r->gpa + done) | (hpa + done), r->size - done, f->highest);
+		uint64_t *entry = entry_at(f, root, r->gpa + done, level);
 
 		if (entry == NULL)
 			return -ENOMEM;
-		*entry = (hpa + done) | ENTRY_TABLE | (level > 0 ? ENTRY_LARGE : 0);
+		*entry = (hpa + done) | f->page | (level > 0 ? f->large : 0);
 		done += page_size(level);
 	}
 	return 0;
 }
 
-int npt_build(const struct memory *m, bool huge, uint64_t *root)
+int nested_build(const struct memory *m, const struct nested_format *f, uint64_t *root)
 {
 	uint64_t *top = plat_pages_alloc(GUEST_PAGE_SIZE, GUEST_PAGE_SIZE);
 	int err = top != NULL ? 0 : -ENOMEM;
 
 	for (unsigned i = 0; i < m->nr_ram && err == 0; i++)
-		err = map_region(top, &m->ram[i], huge ? 2 : 1);
+		err = map_region(f, top, &m->ram[i]);
 	*root = (uint64_t)(uintptr_t)top;
 	return err;
 }
