@@ -35,6 +35,9 @@ static void find_parts(struct dbt *d)
 	d->linking = dbt_part(DBT_LINKING);
 	d->jump_ops = dbt_part(DBT_JUMPS);
 	d->shape = dbt_part(DBT_SUPERBLOCKS);
+	/* Where instructions are counted, control comes to the engine too often. */
+	d->return_ops = d->counted ? NULL : dbt_part(DBT_RETURNS);
+	d->runtime.returns = d->return_ops != NULL ? d->return_ops->code : NULL;
 	d->runtime.jumps = d->jump_ops != NULL ? d->jump_ops->code : NULL;
 	d->blocks.dropped = dropped;
 	d->blocks.dropped_ctx = d;
@@ -78,6 +81,7 @@ static void make_runtime(struct dbt *d)
 		.spill = offsetof(struct dbt, spill),
 		.fetch_key = offsetof(struct mips_cpu, fetch_key),
 		.jump_cache = offsetof(struct dbt, jumps),
+		.returns = offsetof(struct dbt, returns),
 		.counts = offsetof(struct dbt, addends),
 		.ll_valid = offsetof(struct mips_cpu, ll_valid),
 		.ll_address = offsetof(struct mips_cpu, ll_address),

@@ -93,6 +93,7 @@ static void execute(struct mips_cpu *c)
 		why = d->runtime.enter(c, (const void *)(uintptr_t)d->blocks.blocks[n].code);
 		max = why == X86_LIMIT ? cut_to_limit(c) : 0;
 		careful = careful && why == X86_LIMIT; /* the same one, shorter */
+		d->returns.now = 0;
 		d->counts.jumps += why == X86_LEFT;
 		if (why == X86_HOT)
 			dbt_follow_path(c);

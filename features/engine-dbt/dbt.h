@@ -26,8 +26,10 @@ struct dbt {
 	_Alignas(16) struct x86_fp_masks fp_masks;
 	uint64_t spill[IR_MAX_VARS];
 	struct x86_jump_cache jumps; /**< here, so that code reaches it; of use with jump_ops only */
+	struct x86_return_stack returns;
 	const struct dbt_linking *linking;
 	const struct dbt_jumps *jump_ops;
+	const struct dbt_returns *return_ops;
 	const struct dbt_shape *shape;
 	uint32_t heat[DBT_HEAT]; /**< by number of block: entries left until it is hot */
 	bool code_changed;       /**< a store dropped a block */
@@ -43,7 +45,7 @@ struct dbt {
 	struct mips_insn *insns; /**< pool of instructions that helpers execute */
 	uint32_t next_insn, max_insns;
 	struct {
-		uint64_t entries, lookups;                        /**< of blocks by the engine */
+		uint64_t entries, lookups, misses;                        /**< of blocks by the engine */
 		uint64_t jumps, exits, careful, cuts, steps, hot; /**< why blocks came back */
 		uint64_t helper_loads, helper_stores, execs;      /**< calls of helpers */
 	} counts;

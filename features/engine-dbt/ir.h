@@ -168,9 +168,11 @@ struct ir_op {
 	bool in_slot;    /**< the guest instruction stands in a delay slot: its exceptions name the branch before it */
 	bool loops;      /**< of exits: goes backward, so that pending attention must be looked at */
 	bool linkable;   /**< of exits: the target's code is the same as long as this code's is */
+	bool returns;    /**< of JUMP: most likely a function's return */
 	uint32_t note;   /**< of floating point: what it is, for the front end; 0 says nothing */
 	uint64_t imm;
 	uint64_t pc;      /**< guest address of the instruction, for what may fault */
+	uint64_t back;    /**< of EXIT and JUMP: a call, whose function returns to this linkable address; 0: none */
 	const void *insn; /**< of EXEC and what may become one: the helper's argument */
 };
 

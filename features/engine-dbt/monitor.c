@@ -18,8 +18,11 @@ static int command_dbt(struct vm *vm, int argc, char **argv)
 	log_text("%llu blocks translated to %llu KiB, %u live, %llu dropped for changed code, cache flushed %llu "
 		 "times\n",
 		 ULL(n->translated), ULL(n->bytes >> 10), d->blocks.nr_blocks, ULL(n->invalidated), ULL(n->flushes));
-	log_text("%llu links made, %llu undone; entered %llu times, %llu lookups, %llu single steps\n", ULL(n->links),
-		 ULL(n->unlinks), ULL(d->counts.entries), ULL(d->counts.lookups), ULL(d->counts.steps));
+	log_text("lookups: %llu hits, %llu misses; entered %llu times, %llu single steps\n",
+		 ULL(d->counts.lookups - d->counts.misses), ULL(d->counts.misses), ULL(d->counts.entries),
+		 ULL(d->counts.steps));
+	log_text("%llu links made, %llu undone; %llu hot blocks made anew\n", ULL(n->links), ULL(n->unlinks),
+		 ULL(d->counts.hot));
 	log_text("left for: %llu jumps or helpers, %llu unlinked exits, %llu checks of groups, %llu limits\n",
 		 ULL(d->counts.jumps), ULL(d->counts.exits), ULL(d->counts.careful), ULL(d->counts.cuts));
 	log_text("helpers: %llu loads and %llu stores that missed the soft TLB, %llu instructions\n",

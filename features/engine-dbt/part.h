@@ -11,15 +11,17 @@
 
 #include "arch/x86_64/emit/jump_cache.h"
 #include "arch/x86_64/emit/lower.h"
+#include "arch/x86_64/emit/return_stack.h"
 #include "features/engine-dbt/blocks.h"
 
 struct dbt;
 
 /** What a part is. An image has at most one of each. */
 enum dbt_part_kind {
-	DBT_LINKING,    /**< ops is a struct dbt_linking */
-	DBT_JUMPS,      /**< ops is a struct dbt_jumps */
-	DBT_SUPERBLOCKS /**< ops is a struct dbt_shape */
+	DBT_LINKING,     /**< ops is a struct dbt_linking */
+	DBT_JUMPS,       /**< ops is a struct dbt_jumps */
+	DBT_SUPERBLOCKS, /**< ops is a struct dbt_shape */
+	DBT_RETURNS      /**< ops is a struct dbt_returns */
 };
 
 /** A part. */
@@ -56,6 +58,14 @@ struct dbt_jumps {
 	void (*forget)(struct x86_jump_cache *j, uint64_t va);
 	/** Forgets the jump to va if it leads to `code`. */
 	void (*forget_code)(struct x86_jump_cache *j, uint64_t va, uint64_t code);
+};
+
+/** The stack of returns. Without it a return is a jump as any other. */
+struct dbt_returns {
+	/** How generated code uses it. */
+	const struct x86_return_code *code;
+	/** Forgets the returns into the page of va; ~0: all. */
+	void (*forget)(struct x86_return_stack *s, uint64_t va);
 };
 
 /** Most branches on the way of a block. */

@@ -13,6 +13,8 @@ void dbt_forget_jumps(struct dbt *d, uint64_t va)
 {
 	if (d->jump_ops != NULL)
 		d->jump_ops->forget(&d->jumps, va);
+	if (d->return_ops != NULL)
+		d->return_ops->forget(&d->returns, va);
 }
 
 static void code_written(void *ctx, uint64_t gpa, uint64_t size)
@@ -193,6 +195,7 @@ uint32_t dbt_block_at_pc(struct mips_cpu *c, bool careful, uint32_t max)
 			mips_take(c, c->pc, false, EXC_IBE, false);
 			return BLOCK_NONE;
 		}
+		d->counts.misses++;
 		n = translate(d, &key, page, NULL, 0);
 	}
 	if (!careful && max == 0 && d->jump_ops != NULL)
@@ -209,7 +212,6 @@ void dbt_follow_path(struct mips_cpu *c)
 	unsigned nr_path;
 	uint32_t n;
 
-	d->counts.hot++;
 	if (mips_breakpoint_at(&d->breakpoints, c->pc) || !dbt_fetch_address(c, c->pc, &key.gpa))
 		return;
 	n = blocks_find(&d->blocks, &key);
@@ -221,6 +223,7 @@ void dbt_follow_path(struct mips_cpu *c)
 	page = memory_borrow(&c->vcpu.vm->memory, key.gpa & GUEST_PAGE_MASK, GUEST_PAGE_SIZE);
 	if (n == BLOCK_NONE || page == NULL || c->code_mode != key.mode)
 		return;
+	d->counts.hot++;
 	blocks_drop(&d->blocks, n);
 	translate(d, &key, page, path, nr_path);
 }

@@ -26,6 +26,7 @@ PARTS = [
     "ACCESS_GROUPS",
     "BLOCK_LINKING",
     "INDIRECT_CACHE",
+    "RETURN_STACK",
     "SUPERBLOCKS",
 ]
 #: values that stress it

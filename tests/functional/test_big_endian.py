@@ -21,7 +21,7 @@ CHECKS = """
 #: other ways to execute it than the default
 EXECUTION = {
     "interp": {"ENGINE_INTERP": True},
-    "bare": {"BLOCK_LINKING": False, "INDIRECT_CACHE": False, "SUPERBLOCKS": False, "ACCESS_GROUPS": False},
+    "bare": {"BLOCK_LINKING": False, "INDIRECT_CACHE": False, "RETURN_STACK": False, "SUPERBLOCKS": False, "ACCESS_GROUPS": False},
     "unlinked": {"BLOCK_LINKING": False},
     "icount": {"TIMER_ICOUNT": True},
 }

@@ -9,6 +9,7 @@
 
 #include "arch/x86_64/emit/jump_cache.h"
 #include "arch/x86_64/emit/lower.h"
+#include "arch/x86_64/emit/return_stack.h"
 
 /* More of each kind than there are registers for. */
 #define NR_GENERAL  20u
@@ -62,6 +63,7 @@ struct cpu {
 	uint32_t partial;
 	struct soft_tlb_entry read[1u << TLB_BITS], write[1u << TLB_BITS];
 	struct x86_jump_cache jumps;
+	struct x86_return_stack returns;
 };
 
 /** What the helper does that executes an instruction. */

@@ -37,6 +37,7 @@ static void make_runtime(bool bmi2, const struct x86_jump_code *jumps)
 		.spill = offsetof(struct cpu, spill),
 		.fetch_key = offsetof(struct cpu, fetch_key),
 		.jump_cache = offsetof(struct cpu, jumps),
+		.returns = offsetof(struct cpu, returns),
 		.counts = offsetof(struct cpu, counts),
 		.ll_valid = offsetof(struct cpu, m.ll_valid),
 		.ll_address = offsetof(struct cpu, m.ll_address),

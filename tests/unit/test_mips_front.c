@@ -24,6 +24,8 @@
 #define J(target)         (0x08000000u | ((uint32_t)(target) >> 2 & 0x3ffffff))
 #define JAL(target)       (0x0c000000u | ((uint32_t)(target) >> 2 & 0x3ffffff))
 #define BNEL(rs, rt, off) I_TYPE(0x15, rs, rt, off)
+#define BAL(off)          I_TYPE(0x01, 0, 0x11, off)
+#define JALR(rd, rs)      SPECIAL(0x09, rd, rs, 0)
 #define MAX_PATH          8
 
 static uint32_t page[1024];
@@ -230,10 +232,42 @@ static void test_does_not_follow_into_another_page(void **state)
 static void test_ends_at_its_greatest_length(void **state)
 {
 	(void)state;
-	page[0] = JAL(AT(100));
+	page[0] = J(AT(100));
 	translate(0, (const int[]){ 100, -1 });
 	assert_in_range(ir.nr_insns, MIPS_BLOCK_INSNS - 2, MIPS_BLOCK_INSNS);
 	assert_leaves(0, IR_EXIT, 100 + ir.nr_insns - 2, true);
+}
+
+static void test_calls_a_function_with_branches(void **state)
+{
+	(void)state;
+	page[0] = JAL(AT(100));
+	page[100] = BEQ(2, 3, 7);
+	page[102] = JR(31);
+	translate(0, (const int[]){ 100, 102, 2, -1 });
+	assert_leaves(0, IR_EXIT, 100, false);
+	assert_int_equal(leaving(0)->back, AT(2));
+	assert_made_of(0, 2, 2);
+}
+
+/* Whether a jump to an address in a register, to one that is known, or one that only learns the pc, is a call or a return. */
+static void test_calls_and_returns(void **state)
+{
+	static const struct {
+		uint32_t word;
+		bool calls, returns;
+	} cases[] = { { J(AT(9)), false, false }, { JAL(AT(9)), true, false },   { BAL(8), true, false },
+		      { BAL(1), false, false },   { JALR(31, 25), true, false }, { JALR(4, 25), false, false },
+		      { JR(25), false, false },   { JR(31), false, true } };
+
+	(void)state;
+	for (unsigned n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {
+		page[0] = cases[n].word;
+		translate(0, (const int[]){ -1 });
+		assert_int_equal(leaving(0)->back, cases[n].calls ? AT(2) : 0);
+		assert_int_equal(leaving(0)->returns, cases[n].returns);
+		assert_null(leaving(1));
+	}
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -253,6 +287,8 @@ int main(void)
 		TEST(test_a_branch_that_is_not_taken_backward_is_gone_through),
 		TEST(test_does_not_follow_into_another_page),
 		TEST(test_ends_at_its_greatest_length),
+		TEST(test_calls_a_function_with_branches),
+		TEST(test_calls_and_returns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

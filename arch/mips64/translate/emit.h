@@ -39,6 +39,7 @@ struct mips_branch {
 	uint64_t target;
 	ir_var link; /**< register, or IR_NONE */
 	bool likely;
+	bool returns; /**< it is a return from a function */
 };
 
 /**

@@ -33,6 +33,15 @@ static uint32_t word_at(const struct mips_front *f, uint64_t pc)
 	return (uint32_t)mips_swap(f->source->cpu, word, 4);
 }
 
+/* Where a call comes back to, if that may be linked to. A jump to there is no call, but a way to learn the pc. */
+static uint64_t back_of(const struct mips_front *f, const struct mips_branch *br)
+{
+	bool linkable = f->source->fixed_mapping || same_page(f->pc + 8, f->source->pc);
+	bool is_call = br->link == 31 && !(br->kind == MIPS_DIRECT && br->target == f->pc + 8);
+
+	return is_call && linkable ? f->pc + 8 : 0;
+}
+
 static bool at_page_end(uint64_t pc)
 {
 	return (pc & 0xfff) == 0xffc;
@@ -49,12 +58,14 @@ static struct ir_op *leave(struct mips_front *f, enum ir_opcode op, uint64_t tar
 	return o;
 }
 
-static void jump(struct mips_front *f, ir_var target)
+static void jump(struct mips_front *f, const struct mips_branch *br)
 {
 	struct ir_op *o = mips_emit(f, IR_JUMP);
 
-	o->a = target;
+	o->a = br->a;
 	o->insns = (uint8_t)f->insns;
+	o->back = back_of(f, br);
+	o->returns = br->returns;
 }
 
 static void step(struct mips_front *f)
@@ -107,8 +118,16 @@ static bool decode_branch(struct mips_front *f, uint32_t w, struct mips_branch *
 	case 0x00:
 		br->kind = MIPS_INDIRECT;
 		br->link = mips_funct(w) == 9 && mips_rd(w) != 0 ? mips_rd(w) : IR_NONE;
+		br->returns = mips_rs(w) == 31 && br->link == IR_NONE;
 		return true;
-	case 0x01: br->b = IR_ZERO; return decode_regimm(w, br);
+	case 0x01:
+		br->b = IR_ZERO;
+		if (!decode_regimm(w, br))
+			return false;
+		/* BAL is BGEZAL of $0. */
+		if (br->cc == IR_GE && br->a == IR_ZERO && !br->likely)
+			br->kind = MIPS_DIRECT;
+		return true;
 	case 0x02:
 	case 0x03:
 		br->kind = MIPS_DIRECT;
@@ -257,12 +276,26 @@ static void emit_conditional(struct mips_front *f, const struct mips_branch *br,
 	f->pc += 8;
 }
 
-/* A jump to a constant, such as a return from a function that the block has called. */
-static void emit_direct(struct mips_front *f, uint64_t target)
+/* The next branch on the path is the return to `pc`. */
+static bool comes_back(const struct mips_front *f, uint64_t pc)
 {
-	uint64_t next;
+	return f->taken < f->source->nr_path && f->source->path[f->taken] == pc;
+}
 
-	go_to(f, target, next_of_path(f, &next) && next == target);
+/*
+ * A jump to a constant, such as a return from a function that the block has called. The block goes into a function only
+ * if there is no other way out of it: else that would come to a return without a call, see IR_JUMP.
+ */
+static void emit_direct(struct mips_front *f, const struct mips_branch *br)
+{
+	uint64_t next, call = f->pc;
+	bool follows = next_of_path(f, &next) && next == br->target;
+
+	if (br->link == 31 && !comes_back(f, call + 8))
+		follows = false;
+	go_to(f, br->target, follows);
+	if (f->ended)
+		f->out->ops[f->out->count - 1].back = back_of(f, br);
 }
 
 /* Instructions after which the code that follows may mean something else: CTC1, and MTC0 and DMTC0 of Status. */
@@ -324,10 +357,10 @@ static void emit_branch(struct mips_front *f, uint32_t word)
 	}
 	delay_slot(f, slot);
 	if (br.kind == MIPS_DIRECT) {
-		emit_direct(f, br.target);
+		emit_direct(f, &br);
 		return;
 	}
-	jump(f, br.a);
+	jump(f, &br);
 	f->ended = true;
 }
 

@@ -65,10 +65,16 @@ static void emit_slow(struct x86_lowering *s, const struct slow *w)
 
 /* --- leaving */
 
-/* An exit to the block's own start goes back within it. */
+/* An exit to the block's own start goes back within it, unless it is a function that calls itself. */
+static bool goes_back(const struct x86_lowering *s, const struct ir_op *o)
+{
+	return (o->op == IR_BRANCH || o->op == IR_EXIT) && o->imm == s->b->ir->pc &&
+	       (o->back == 0 || s->r->returns == NULL);
+}
+
 static bool is_loop(const struct x86_lowering *s, const struct ir_op *o)
 {
-	return s->head != 0 && (o->op == IR_BRANCH || o->op == IR_EXIT) && o->imm == s->b->ir->pc;
+	return s->head != 0 && goes_back(s, o);
 }
 
 static unsigned new_exit(struct x86_lowering *s, const struct ir_op *o)
@@ -89,6 +95,13 @@ void x86_count(struct x86_lowering *s, unsigned insns)
 		x86_paddq_load(s->a, X86_COUNTER, x86_at(RBP, s->r->layout.counts + 16 * (int32_t)insns));
 }
 
+/* Leaves by exit n's unlinked side if attention is pending. */
+static void attend(struct x86_lowering *s, unsigned n)
+{
+	x86_alu_store_imm(s->a, ALU_CMP, false, 0, x86_at(RBP, s->r->layout.attention));
+	s->attention[n] = x86_jcc(s->a, CC_NE, 0);
+}
+
 /*
  * An exit, its state in memory. One that can be linked starts out jumping to its
  * unlinked side; one that cannot goes by the jump cache.
@@ -102,11 +115,40 @@ static void emit_exit(struct x86_lowering *s, unsigned n, unsigned insns, bool l
 		x86_emit_jump_to(s->r, s->a, e->target, loops);
 		return;
 	}
-	if (loops) {
-		x86_alu_store_imm(s->a, ALU_CMP, false, 0, x86_at(RBP, s->r->layout.attention));
-		s->attention[n] = x86_jcc(s->a, CC_NE, 0);
-	}
+	if (loops)
+		attend(s, n);
 	e->displacement = x86_jmp(s->a, 0);
+}
+
+static bool is_call(const struct x86_lowering *s, const struct ir_op *o)
+{
+	return o->back != 0 && s->r->returns != NULL;
+}
+
+/* Calls what the caller will say by the displacement returned; what comes back takes an exit of its own. */
+static uint8_t *emit_call(struct x86_lowering *s, const struct ir_op *o)
+{
+	uint8_t *call = s->r->returns->call(s->r, s->a, o->back);
+
+	emit_exit(s, new_exit(s, &(struct ir_op){ .op = IR_EXIT, .imm = o->back, .linkable = true }), 0, false);
+	return call;
+}
+
+static void emit_exit_by_call(struct x86_lowering *s, const struct ir_op *o, unsigned n)
+{
+	struct x86_exit *e = &s->b->exits[n];
+	uint8_t *call;
+
+	x86_count(s, o->insns);
+	if (e->linkable) {
+		if (o->loops)
+			attend(s, n);
+		e->displacement = emit_call(s, o);
+		return;
+	}
+	call = emit_call(s, o);
+	x86_patch(call, s->a->to_execute, x86_here(s->a));
+	emit_exit(s, n, 0, o->loops);
 }
 
 static void emit_unlinked(struct x86_lowering *s, unsigned n)
@@ -135,8 +177,7 @@ static void emit_loop(struct x86_lowering *s, const struct ir_op *o)
 	s->fixed[n] = s->alloc.pool;
 	alloc_write_back_loop(&s->alloc, &s->alloc.pool);
 	x86_count(s, o->insns);
-	x86_alu_store_imm(s->a, ALU_CMP, false, 0, x86_at(RBP, s->r->layout.attention));
-	s->attention[n] = x86_jcc(s->a, CC_NE, 0);
+	attend(s, n);
 	x86_jmp(s->a, s->head);
 }
 
@@ -281,8 +322,16 @@ static void emit_jump(struct x86_lowering *s, const struct ir_op *o)
 
 	alloc_write_back(&s->alloc);
 	x86_count(s, o->insns);
+	if (is_call(s, o)) {
+		uint8_t *call = emit_call(s, o);
+
+		x86_patch(call, s->a->to_execute, x86_here(s->a));
+	}
 	x86_mov(s->a, true, RAX, target);
-	x86_emit_jump(s->r, s->a);
+	if (o->returns && s->r->returns != NULL)
+		s->r->returns->jump(s->r, s->a);
+	else
+		x86_emit_jump(s->r, s->a);
 }
 
 static void emit_end(struct x86_lowering *s, const struct ir_op *o)
@@ -295,7 +344,10 @@ static void emit_end(struct x86_lowering *s, const struct ir_op *o)
 	}
 	n = new_exit(s, o);
 	alloc_write_back(&s->alloc);
-	emit_exit(s, n, o->insns, o->loops);
+	if (is_call(s, o))
+		emit_exit_by_call(s, o, n);
+	else
+		emit_exit(s, n, o->insns, o->loops);
 }
 
 static void lower_op(struct x86_lowering *s, const struct ir_op *o)
@@ -353,10 +405,10 @@ static bool is_comparison(const struct ir_op *o)
 }
 
 /* True if some exit goes to the block's own start. */
-static bool has_loop(const struct ir_block *ir)
+static bool has_loop(const struct x86_lowering *s)
 {
-	for (unsigned n = 0; n < ir->count; n++)
-		if ((ir->ops[n].op == IR_BRANCH || ir->ops[n].op == IR_EXIT) && ir->ops[n].imm == ir->pc)
+	for (unsigned n = 0; n < s->b->ir->count; n++)
+		if (goes_back(s, &s->b->ir->ops[n]))
 			return true;
 	return false;
 }
@@ -415,7 +467,7 @@ bool x86_lower(const struct x86_runtime *r, struct x86_lowering *s, struct x86_a
 	alloc_init(&s->alloc, &r->layout, b->ir, a);
 	s->alloc.bmi2 = r->bmi2;
 	s->head = 0;
-	if (b->loops && !r->layout.counted && has_loop(b->ir)) {
+	if (b->loops && !r->layout.counted && has_loop(s)) {
 		alloc_fix_loop(&s->alloc);
 		s->head = x86_here(a);
 	}

@@ -37,6 +37,7 @@ struct x86_layout {
 	int32_t spill;        /**< 8 bytes for each variable that is not state */
 	int32_t fetch_key;    /**< XORed to a target before it is compared in the jump cache */
 	int32_t jump_cache;   /**< struct x86_jump_cache */
+	int32_t returns;      /**< struct x86_return_stack */
 	int32_t counts;       /**< 16 bytes, aligned so, for each number n up to 255: {n, 0} */
 	int32_t ll_valid;     /**< 8 bits: there is a link */
 	int32_t ll_address;   /**< 64 bits: guest address of the link */
@@ -110,15 +111,35 @@ struct x86_jump_code {
 	void (*jump_to)(const struct x86_runtime *r, struct x86_asm *a, uint64_t target, bool looks);
 };
 
+/** How generated code pairs calls with returns. */
+struct x86_return_code {
+	/** In the way in and out: RSP is as the other one leaves it, and aligned to 16. RAX and RSI are kept. */
+	void (*enter)(const struct x86_runtime *r, struct x86_asm *a);
+	void (*leave)(const struct x86_runtime *r, struct x86_asm *a);
+	/** In a stub, before it calls a helper; only RAX changes. */
+	void (*helper)(const struct x86_runtime *r, struct x86_asm *a);
+	/**
+	 * A call that comes back to guest address `back`: what is written behind this runs then. Returns the
+	 * displacement of a jump for the caller to set: to what does the call. State is in memory.
+	 */
+	uint8_t *(*call)(const struct x86_runtime *r, struct x86_asm *a, uint64_t back);
+	/** A return to the guest address in RAX. */
+	void (*jump)(const struct x86_runtime *r, struct x86_asm *a);
+	/** r->unpaired. */
+	void (*unpaired)(const struct x86_runtime *r, struct x86_asm *a);
+};
+
 /** Code shared by all blocks, made once. */
 struct x86_runtime {
 	struct x86_layout layout;
 	struct x86_helpers helpers;
 	const struct x86_jump_code *jumps;              /**< NULL: without a jump cache */
+	const struct x86_return_code *returns;          /**< NULL: without a stack of returns */
 	uint32_t (*enter)(void *cpu, const void *code); /**< runs a block; returns why it came back */
 	uint64_t exit;                                  /**< EAX says why */
 	uint64_t left;                                  /**< state is in memory already */
 	uint64_t jump;                                  /**< go to the guest address in RAX by the jump cache */
+	uint64_t unpaired;                              /**< the same, by a return that belongs to no call */
 	uint64_t miss;                                  /**< go to the guest address in RAX by way of the engine */
 	uint64_t load;                                  /**< RAX address, RCX kind, RDX where → RAX */
 	uint64_t store[4];                              /**< by log2 of size: RAX address, RCX value, RDX where */

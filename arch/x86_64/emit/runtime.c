@@ -71,6 +71,8 @@ static void emit_enter(struct x86_runtime *r, struct x86_asm *a)
 		x86_push(a, preserved[n]);
 	x86_alu_imm(a, ALU_SUB, true, RSP, 8);
 	x86_mov(a, true, RBP, RDI);
+	if (r->returns != NULL)
+		r->returns->enter(r, a);
 	x86_mov(a, true, RAX, RSI);
 	load_pins(r, a);
 	x86_jmp_reg(a, RAX);
@@ -81,6 +83,8 @@ static void emit_exit(struct x86_runtime *r, struct x86_asm *a)
 	r->exit = x86_here(a);
 	store_pins(r, a);
 	r->left = x86_here(a);
+	if (r->returns != NULL)
+		r->returns->leave(r, a);
 	x86_alu_imm(a, ALU_ADD, true, RSP, 8);
 	for (unsigned n = NR_PRESERVED; n-- > 0;)
 		x86_pop(a, preserved[n]);
@@ -117,12 +121,18 @@ static void emit_jump(struct x86_runtime *r, struct x86_asm *a)
 {
 	r->jump = x86_here(a);
 	x86_emit_jump(r, a);
+	if (r->returns == NULL)
+		return;
+	r->unpaired = x86_here(a);
+	r->returns->unpaired(r, a);
 }
 
 /* Calls a C function from a stub: registers that it may change are in memory before and read back after. */
-static void call_helper(struct x86_asm *a, uint64_t function)
+static void call_helper(const struct x86_runtime *r, struct x86_asm *a, uint64_t function)
 {
 	x86_alu_imm(a, ALU_SUB, true, RSP, 8);
+	if (r->returns != NULL)
+		r->returns->helper(r, a);
 	x86_mov(a, true, RDI, RBP);
 	x86_mov_imm(a, RAX, function);
 	x86_call_reg(a, RAX);
@@ -161,7 +171,7 @@ static void emit_load_stub(struct x86_runtime *r, struct x86_asm *a)
 	r->load = x86_here(a);
 	store_pins(r, a);
 	x86_mov(a, true, RSI, RAX);
-	call_helper(a, (uint64_t)(uintptr_t)r->helpers.load); /* RDX and RCX are as the block set them */
+	call_helper(r, a, (uint64_t)(uintptr_t)r->helpers.load); /* RDX and RCX are as the block set them */
 	finish_stub(r, a, RDX);
 }
 
@@ -171,7 +181,7 @@ static void emit_store_stub(struct x86_runtime *r, struct x86_asm *a, unsigned l
 	store_pins(r, a);
 	x86_mov(a, true, RSI, RAX);
 	x86_mov_imm(a, R8, 1u << log2_size);
-	call_helper(a, (uint64_t)(uintptr_t)r->helpers.store);
+	call_helper(r, a, (uint64_t)(uintptr_t)r->helpers.store);
 	finish_stub(r, a, RAX);
 }
 
@@ -180,7 +190,7 @@ static void emit_exec_stub(struct x86_runtime *r, struct x86_asm *a, bool fp)
 	r->exec[fp] = x86_here(a);
 	store_pins(r, a);
 	x86_mov(a, true, RSI, RAX);
-	call_helper(a, (uint64_t)(uintptr_t)(fp ? r->helpers.exec_fp : r->helpers.exec));
+	call_helper(r, a, (uint64_t)(uintptr_t)(fp ? r->helpers.exec_fp : r->helpers.exec));
 	finish_stub(r, a, RAX);
 }
 
