@@ -248,5 +248,5 @@ void console_room(struct console_port *port)
 	drain(c);
 	/* While the queue was full the host was not asked for input; it may hold some. Not here: escapes act at once. */
 	if (was_full && port->queued < CONSOLE_QUEUE && c->vm != NULL && c->vm->nr_vcpus != 0)
-		plat_kick(&c->vm->vcpus[0]->attention, ATTN_CONSOLE);
+		vcpu_kick(c->vm->vcpus[0], ATTN_CONSOLE);
 }

@@ -24,7 +24,7 @@ void io_poll(struct vm *vm)
 
 void io_kick(struct vm *vm)
 {
-	plat_kick(&vm->vcpus[0]->attention, ATTN_IO);
+	vcpu_kick(vm->vcpus[0], ATTN_IO);
 }
 
 int io_next_word(const char **at, char *word, size_t size)

@@ -133,15 +133,11 @@ int memory_write(struct memory *m, uint64_t gpa, const void *buf, uint64_t size)
 
 	if (!is_ram(m, gpa, size))
 		return -EFAULT;
-	memory_announce_write(m, gpa, size);
-	while (size != 0) {
-		uint64_t n = piece(m, gpa, size);
-
-		memcpy(host(m, gpa), from, n);
-		from += n;
-		gpa += n;
-		size -= n;
+	for (uint64_t done = 0, n; done < size; done += n) {
+		n = piece(m, gpa + done, size - done);
+		memcpy(host(m, gpa + done), from + done, n);
 	}
+	memory_announce_write(m, gpa, size);
 	return 0;
 }
 
@@ -149,15 +145,17 @@ int memory_zero(struct memory *m, uint64_t gpa, uint64_t size)
 {
 	if (!is_ram(m, gpa, size))
 		return -EFAULT;
-	memory_announce_write(m, gpa, size);
-	while (size != 0) {
-		uint64_t n = piece(m, gpa, size);
-
-		memset(host(m, gpa), 0, n);
-		gpa += n;
-		size -= n;
+	for (uint64_t done = 0, n; done < size; done += n) {
+		n = piece(m, gpa + done, size - done);
+		memset(host(m, gpa + done), 0, n);
 	}
+	memory_announce_write(m, gpa, size);
 	return 0;
+}
+
+static bool is_marked(const struct ram_region *r, uint64_t gpa)
+{
+	return __atomic_load_n(&r->is_code[page_count(gpa - r->gpa)], __ATOMIC_RELAXED) != 0;
 }
 
 /** Announces a write that lies in one region, page by page. */
@@ -167,7 +165,7 @@ static void announce_in_region(struct memory *m, const struct ram_region *r, uin
 		uint64_t left = GUEST_PAGE_SIZE - (gpa & ~GUEST_PAGE_MASK);
 		uint64_t n = size < left ? size : left;
 
-		if (r->is_code[page_count(gpa - r->gpa)] != 0)
+		if (is_marked(r, gpa))
 			m->code_written(m->code_ctx, gpa, n);
 		gpa += n;
 		size -= n;
@@ -178,6 +176,7 @@ void memory_announce_write(struct memory *m, uint64_t gpa, uint64_t size)
 {
 	if (m->code_written == NULL)
 		return;
+	smp_fence(); /* who marks a page sees the write, or this sees the mark */
 	while (size != 0) {
 		uint64_t n = piece(m, gpa, size);
 
@@ -194,12 +193,12 @@ void memory_mark_code(struct memory *m, uint64_t gpa, bool is_code)
 	const struct ram_region *r = memory_region(m, gpa);
 
 	if (r != NULL)
-		r->is_code[page_count(gpa - r->gpa)] = is_code;
+		__atomic_store_n(&r->is_code[page_count(gpa - r->gpa)], is_code, __ATOMIC_RELAXED);
 }
 
 bool memory_is_code(const struct memory *m, uint64_t gpa)
 {
 	const struct ram_region *r = memory_region(m, gpa);
 
-	return r != NULL && r->is_code[page_count(gpa - r->gpa)] != 0;
+	return r != NULL && is_marked(r, gpa);
 }

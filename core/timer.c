@@ -37,48 +37,60 @@ static void enqueue(struct timer_queue *q, struct timer *t)
 	t->armed = true;
 }
 
-/** Tells the host about the earliest deadline if it is not `before` any more. */
-static void arm_host(const struct timer_queue *q, uint64_t before)
+/** Gives the lock of the queue back, and tells the host about the earliest deadline if it is not `before` any more. */
+static void unlock(struct vcpu *vcpu, uint64_t before)
 {
-	if (!q->running && earliest(q) != before)
-		plat_deadline_set(earliest(q));
+	struct timer_queue *q = &vcpu->timers;
+	uint64_t now = earliest(q);
+	bool changed = !q->running && now != before;
+
+	smp_unlock(&q->lock);
+	if (changed)
+		smp_deadline(vcpu, now);
 }
 
 void timer_arm(struct vcpu *vcpu, struct timer *t, uint64_t deadline)
 {
 	struct timer_queue *q = &vcpu->timers;
-	uint64_t before = earliest(q);
+	uint64_t before;
 
+	smp_lock(&q->lock);
+	before = earliest(q);
 	if (t->armed)
 		dequeue(q, t);
 	t->deadline = deadline;
 	if (deadline != TIMER_NEVER)
 		enqueue(q, t);
-	arm_host(q, before);
+	unlock(vcpu, before);
 }
 
 void timer_disarm(struct vcpu *vcpu, struct timer *t)
 {
-	uint64_t before = earliest(&vcpu->timers);
+	struct timer_queue *q = &vcpu->timers;
+	uint64_t before;
 
 	if (!t->armed)
 		return;
-	dequeue(&vcpu->timers, t);
-	arm_host(&vcpu->timers, before);
+	smp_lock(&q->lock);
+	before = earliest(q);
+	dequeue(q, t);
+	unlock(vcpu, before);
 }
 
 void timer_disarm_guest(struct vcpu *vcpu)
 {
 	struct timer_queue *q = &vcpu->timers;
-	uint64_t before = earliest(q);
 	struct timer *next;
+	uint64_t before;
 
+	smp_lock(&q->lock);
+	before = earliest(q);
 	for (struct timer *t = q->first; t != NULL; t = next) {
 		next = t->next;
 		if (!t->keep)
 			dequeue(q, t);
 	}
-	arm_host(q, before);
+	unlock(vcpu, before);
 }
 
 static unsigned count_due(const struct timer_queue *q, uint64_t now)
@@ -90,22 +102,37 @@ static unsigned count_due(const struct timer_queue *q, uint64_t now)
 	return n;
 }
 
+/** Takes the first timer out of the queue if it is due, else returns NULL. */
+static struct timer *take_due(struct timer_queue *q, uint64_t now)
+{
+	struct timer *t = q->first;
+
+	if (earliest(q) > now)
+		return NULL;
+	dequeue(q, t);
+	return t;
+}
+
 void timer_run_due(struct vcpu *vcpu)
 {
 	struct timer_queue *q = &vcpu->timers;
-	uint64_t now = plat_time_ns();
+	uint64_t now = plat_time_ns(), next;
+	struct timer *t;
+	unsigned due;
 
+	smp_lock(&q->lock);
 	q->running = true;
-	for (unsigned due = count_due(q, now); due > 0 && earliest(q) <= now; due--) {
-		struct timer *t = q->first;
-
-		dequeue(q, t);
+	for (due = count_due(q, now); due > 0 && (t = take_due(q, now)) != NULL; due--) {
+		smp_unlock(&q->lock);
 		t->fire(t);
+		smp_lock(&q->lock);
 	}
 	q->running = false;
+	next = earliest(q);
+	smp_unlock(&q->lock);
 	/* The host's deadline has passed, or it woke us early: in both cases it wants to be told again. */
-	if (q->first != NULL)
-		plat_deadline_set(q->first->deadline);
+	if (next != TIMER_NEVER)
+		smp_deadline(vcpu, next);
 }
 
 void vcpu_stop_clear(struct vcpu *v, struct vcpu_stop *s)

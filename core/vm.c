@@ -134,10 +134,10 @@ void vm_request(struct vm *vm, enum vm_request what)
 								    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		continue;
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
-		plat_kick(&vm->vcpus[i]->attention, ATTN_REQUEST);
+		vcpu_kick(vm->vcpus[i], ATTN_REQUEST);
 }
 
-static bool is_requested(const struct vm *vm)
+bool vm_is_requested(const struct vm *vm)
 {
 	return __atomic_load_n(&vm->request, __ATOMIC_RELAXED) != VM_KEEP_RUNNING;
 }
@@ -149,20 +149,22 @@ static enum vm_request take_request(struct vm *vm)
 
 /* Running. */
 
-/** Sleeps until something is pending for v, unless its time can be skipped: plat_wait() may come back early. */
-static void wait(struct vcpu *v)
+bool vcpu_idle_begin(struct vcpu *v)
 {
 	const struct vm *vm = v->vm;
 
 	v->idles++;
 	if (vm->timer->skip_idle != NULL && vm->timer->skip_idle(v))
-		return;
+		return true;
 	if (vm->idle != NULL)
 		vm->idle(v, true);
-	while (vcpu_attention(v) == 0)
-		plat_wait(&v->attention);
-	if (vm->idle != NULL)
-		vm->idle(v, false);
+	return false;
+}
+
+void vcpu_idle_end(struct vcpu *v)
+{
+	if (v->vm->idle != NULL)
+		v->vm->idle(v, false);
 }
 
 /** The end of a guest that nobody else wants to judge. */
@@ -179,14 +181,24 @@ static void power_off_halted(struct vcpu *v)
 	vm_request(vm, VM_POWER_OFF);
 }
 
+static bool are_all_halted(const struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		if (!__atomic_load_n(&vm->vcpus[i]->halted, __ATOMIC_RELAXED))
+			return false;
+	return true;
+}
+
+/** A tool may leave it halted, for its user to look around. Another vCPU that runs may start it again. */
 static void handle_halt(struct vcpu *v)
 {
+	__atomic_store_n(&v->halted, true, __ATOMIC_RELAXED);
+	if (!are_all_halted(v->vm))
+		return;
 	if (v->vm->halted != NULL)
 		v->vm->halted(v->vm, v);
 	else
 		power_off_halted(v);
-	/* A tool may leave it halted, for its user to look around. */
-	wait(v);
 }
 
 /**
@@ -199,6 +211,9 @@ static void handle_attention(struct vcpu *v)
 
 	vcpu_run_stops(v);
 	pending = vcpu_take_attention(v);
+	if ((pending & (ATTN_TIMER | ATTN_CONSOLE | ATTN_IO)) == 0)
+		return;
+	vm_lock(v->vm);
 	/* A debugger that lets the guest go on raises it again. */
 	if ((pending & ATTN_TIMER) && !v->vm->stopped)
 		timer_run_due(v);
@@ -206,21 +221,53 @@ static void handle_attention(struct vcpu *v)
 		console_poll(&v->vm->console);
 	if (pending & ATTN_IO)
 		io_poll(v->vm);
+	vm_unlock(v->vm);
 }
 
-/** Runs one vCPU until the VM has a request. */
-static void run_vcpu(struct vcpu *v)
+bool vcpu_turn(struct vcpu *v)
 {
-	for (;;) {
-		handle_attention(v);
-		if (is_requested(v->vm))
-			return;
-		switch (v->vm->run(v)) {
-		case ENGINE_ATTENTION: break;
-		case ENGINE_IDLE: wait(v); break;
-		case ENGINE_HALTED: handle_halt(v); break;
-		}
-	}
+	enum engine_exit why;
+
+	handle_attention(v);
+	if (vm_is_requested(v->vm))
+		return false;
+	__atomic_store_n(&v->halted, false, __ATOMIC_RELAXED);
+	smp_enter(v);
+	why = v->vm->run(v);
+	smp_leave(v);
+	if (why != ENGINE_HALTED)
+		return why == ENGINE_IDLE;
+	vm_lock(v->vm);
+	handle_halt(v);
+	vm_unlock(v->vm);
+	return true;
+}
+
+/* One vCPU, if the feature `smp` does not take the place of these (husk/smp.h). */
+
+__attribute__((weak)) int smp_start(struct vm *vm)
+{
+	plat_cpu_bind(&vm->vcpus[0]->attention);
+	return 0;
+}
+
+/** Sleeps until something is pending for v, unless its time can be skipped: plat_wait() may come back early. */
+static void wait(struct vcpu *v)
+{
+	if (vcpu_idle_begin(v))
+		return;
+	while (vcpu_attention(v) == 0)
+		plat_wait(&v->attention);
+	vcpu_idle_end(v);
+}
+
+__attribute__((weak)) void smp_run(struct vm *vm)
+{
+	struct vcpu *v = vm->vcpus[0];
+
+	while (!vm_is_requested(vm))
+		if (vcpu_turn(v))
+			wait(v);
 }
 
 static int start(struct vm *vm)
@@ -263,16 +310,16 @@ static bool handle_request(struct vm *vm, enum husk_exit *status)
 
 enum husk_exit vm_run(struct vm *vm)
 {
-	struct vcpu *boot = vm->vcpus[0];
 	enum husk_exit status;
 
-	plat_cpu_bind(&boot->attention);
+	if (smp_start(vm) != 0)
+		return HUSK_EXIT_HOST;
 	if (start(vm) != 0)
 		return HUSK_EXIT_PAYLOAD;
 	/* Input may have come and timers may have been armed before this CPU was bound to hear of them. */
-	plat_kick(&boot->attention, ATTN_CONSOLE | ATTN_TIMER | ATTN_IO);
+	vcpu_kick(vm->vcpus[0], ATTN_CONSOLE | ATTN_TIMER | ATTN_IO);
 	do {
-		run_vcpu(boot);
+		smp_run(vm);
 		console_flush(&vm->console);
 	} while (handle_request(vm, &status));
 	return status;

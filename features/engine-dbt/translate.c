@@ -232,7 +232,7 @@ static void fetch_changed(struct mips_cpu *c, uint64_t va)
 {
 	dbt_forget_jumps(dbt(c), va);
 	if (dbt(c)->counted)
-		plat_kick(&c->vcpu.attention, ATTN_IRQ); /* the next instruction is fetched anew */
+		vcpu_kick(&c->vcpu, ATTN_IRQ); /* the next instruction is fetched anew */
 }
 
 void dbt_watch_code(struct dbt *d)

@@ -39,9 +39,64 @@ static struct interp *interp(struct mips_cpu *c)
 	return (struct interp *)c;
 }
 
+static struct page_cache *cache_of(const struct vm *vm, unsigned vcpu)
+{
+	return &interp(mips_cpu(vm->vcpus[vcpu]))->pages;
+}
+
 static void code_written(void *ctx, uint64_t gpa, uint64_t size)
 {
-	page_cache_written(&((struct interp *)ctx)->pages, gpa, size);
+	struct vm *vm = ctx;
+
+	smp_lock(&vm->memory.code_lock);
+	smp_stop_others(vm);
+	for (unsigned n = 0; n < vm->nr_vcpus; n++)
+		page_cache_written(cache_of(vm, n), gpa, size);
+	smp_resume_others(vm);
+	smp_unlock(&vm->memory.code_lock);
+}
+
+static bool is_decoded(const struct vm *vm, uint64_t gpa)
+{
+	for (unsigned n = 0; n < vm->nr_vcpus; n++) {
+		const struct page_cache *cache = cache_of(vm, n);
+
+		if (page_cache_find(cache, gpa, false) != NULL || page_cache_find(cache, gpa, true) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* From now on stores to the page are heard of. Those that vCPUs know the way to already take it no more. */
+static void mark_code(struct vm *vm, uint64_t gpa)
+{
+	if (memory_is_code(&vm->memory, gpa))
+		return;
+	memory_mark_code(&vm->memory, gpa, true);
+	smp_stop_others(vm);
+	for (unsigned n = 0; n < vm->nr_vcpus; n++)
+		mips_stlb_protect(mips_cpu(vm->vcpus[n]), gpa);
+	smp_resume_others(vm);
+}
+
+/* A page of the vCPU's own cache; what it takes the place of is code no more, unless others have it. */
+static struct mips_page *add_page(struct mips_cpu *c, const struct page_request *want)
+{
+	struct memory *memory = &c->vcpu.vm->memory;
+	struct mips_page *page;
+	uint64_t evicted;
+
+	smp_lock(&memory->code_lock);
+	page = page_cache_add(&interp(c)->pages, want, &evicted);
+	if (evicted != MIPS_PAGE_FREE) {
+		/* Fetches cached for the old page would find the new one. */
+		memset(c->itlbs, 0xff, sizeof(c->itlbs));
+		if (!is_decoded(c->vcpu.vm, evicted))
+			memory_mark_code(memory, evicted, false);
+	}
+	mark_code(c->vcpu.vm, want->gpa);
+	smp_unlock(&memory->code_lock);
+	return page;
 }
 
 /* The decoded page of a physical page of RAM. */
@@ -52,30 +107,18 @@ static struct mips_page *page_at(struct mips_cpu *c, uint64_t gpa)
 	bool narrow = !mips_64bit_operations(c);
 	struct mips_page *page = page_cache_find(cache, gpa, narrow);
 	struct page_request want = { .gpa = gpa, .narrow = narrow, .in_use = c->insns };
-	uint64_t evicted;
 
 	if (page != NULL)
 		return page;
 	want.host = memory_borrow(memory, gpa, GUEST_PAGE_SIZE);
-	if (want.host == NULL)
-		return NULL;
-	page = page_cache_add(cache, &want, &evicted);
-	if (evicted != MIPS_PAGE_FREE) {
-		/* Fetches cached for the old page would find the new one. */
-		memset(c->itlbs, 0xff, sizeof(c->itlbs));
-		if (page_cache_find(cache, evicted, !narrow) == NULL && page_cache_find(cache, evicted, narrow) == NULL)
-			memory_mark_code(memory, evicted, false);
-	}
-	memory_mark_code(memory, gpa, true);
-	mips_stlb_protect(c, gpa);
-	return page;
+	return want.host != NULL ? add_page(c, &want) : NULL;
 }
 
 /* Counted execution fetches anew behind the instruction that did it. */
 static void fetch_changed(struct mips_cpu *c, uint64_t va)
 {
 	(void)va;
-	plat_kick(&c->vcpu.attention, ATTN_IRQ);
+	vcpu_kick(&c->vcpu, ATTN_IRQ);
 }
 
 static struct mips_itlb *itlb_slot(struct mips_cpu *c, uint64_t va)
@@ -282,7 +325,7 @@ static int interp_create(struct vcpu *v)
 		return err;
 	}
 	v->vm->memory.code_written = code_written;
-	v->vm->memory.code_ctx = c;
+	v->vm->memory.code_ctx = v->vm;
 	interp(c)->counted = v->vm->timer->by_instructions;
 	if (interp(c)->counted)
 		c->fetch_changed = fetch_changed;

@@ -17,7 +17,7 @@ static void wake_pollers(struct evtchn_domain *e)
 
 	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
 		if (__atomic_exchange_n(&e->polls[i], false, __ATOMIC_SEQ_CST))
-			plat_kick(&vm->vcpus[i]->attention, ATTN_IRQ);
+			vcpu_kick(vm->vcpus[i], ATTN_IRQ);
 	}
 }
 

@@ -13,7 +13,7 @@ static void hold_time(struct gdb *g, bool hold)
 			g->vm->engine->hold_time(v, hold);
 		/* Timers that came meanwhile have waited. */
 		if (!hold)
-			plat_kick(&v->attention, ATTN_TIMER);
+			vcpu_kick(v, ATTN_TIMER);
 	}
 }
 

@@ -141,7 +141,7 @@ static uint32_t processor_priority(const struct local_apic *a)
 
 static void kick(const struct local_apic *a)
 {
-	plat_kick(&a->cpu->vcpu.attention, ATTN_IRQ);
+	vcpu_kick(&a->cpu->vcpu, ATTN_IRQ);
 }
 
 static void local_error(struct local_apic *a, uint32_t error)

@@ -53,6 +53,7 @@ struct octeon {
 	struct ciu ciu;
 	struct csr_set csr;
 	struct uart_ns16550 uart[2];
+	struct guest_counter io_counter; /**< IPD_CLK_COUNT; matches nothing */
 };
 
 /*
@@ -99,14 +100,14 @@ static void on_soft_reset(void *ctx)
 }
 
 /*
- * The I/O clock. All cores see the counter of the boot core, because each sets its CvmCount from this at boot and
- * they must agree; the clock ratio is 1, see csr_rst_boot().
+ * The I/O clock. All cores see one counter, no core's own: each sets its CvmCount from this at boot and they must
+ * agree. The clock ratio is 1, see csr_rst_boot().
  */
 static uint64_t io_clock(void *ctx)
 {
-	struct vm *vm = (struct vm *)ctx;
+	struct octeon *o = (struct octeon *)ctx;
 
-	return vm->timer->read(&mips_cpu(vm->vcpus[0])->counter);
+	return o->vm->timer->read(&o->io_counter);
 }
 
 static int add_uarts(struct octeon *o)
@@ -155,7 +156,8 @@ static int octeon_build(struct vm *vm)
 		err = add_uarts(o);
 	if (err < 0)
 		return err;
-	csr_init(&o->csr, vm->params->counter_hz, io_clock, vm);
+	o->io_counter = (struct guest_counter){ .vcpu = vm->vcpus[0], .hz = vm->params->counter_hz };
+	csr_init(&o->csr, vm->params->counter_hz, io_clock, o);
 	return csr_attach(&o->csr, &vm->mmio);
 }
 
@@ -265,6 +267,7 @@ static void start_core(struct mips_cpu *c, uint64_t entry)
 
 static int octeon_load(struct vm *vm)
 {
+	struct octeon *o = (struct octeon *)vm->board;
 	struct mips_boot boot;
 	int err = mips_boot_load(vm, octeon_cpu.big_endian, &boot);
 
@@ -272,6 +275,7 @@ static int octeon_load(struct vm *vm)
 		err = write_boot_data(vm, &boot);
 	if (err < 0)
 		return err;
+	vm->timer->start(&o->io_counter);
 	for (unsigned n = 0; n < vm->nr_vcpus; n++)
 		start_core(mips_cpu(vm->vcpus[n]), boot.kernel.entry);
 	return 0;

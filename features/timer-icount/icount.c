@@ -16,7 +16,12 @@ static struct guest_counter *counter_of(struct vcpu_stop *s)
 
 static uint64_t ticks(const struct guest_counter *c)
 {
-	return c->vcpu->instructions + c->offset;
+	return c->vcpu->instructions + c->vcpu->passed + c->offset;
+}
+
+static void set_ticks(struct guest_counter *c, uint64_t count)
+{
+	c->offset = count - c->vcpu->instructions - c->vcpu->passed;
 }
 
 static void on_reached(struct vcpu_stop *s)
@@ -43,7 +48,7 @@ static void icount_start(struct guest_counter *c)
 	vcpu_stop_clear(c->vcpu, &c->stop);
 	c->stop.reached = on_reached;
 	c->armed = false;
-	c->offset = -c->vcpu->instructions;
+	set_ticks(c, 0);
 }
 
 static uint64_t icount_read(struct guest_counter *c)
@@ -53,7 +58,7 @@ static uint64_t icount_read(struct guest_counter *c)
 
 static void icount_write(struct guest_counter *c, uint64_t count)
 {
-	c->offset = count - c->vcpu->instructions;
+	set_ticks(c, count);
 	if (c->armed)
 		arm(c);
 }
@@ -65,23 +70,33 @@ static void icount_set_compare(struct guest_counter *c, uint64_t compare)
 	arm(c);
 }
 
-/* What the first counter lacks to its match, all counters of the vCPU go on by. Stops of tools stay. */
-static bool icount_skip_idle(struct vcpu *v)
+static uint64_t icount_until_match(const struct vcpu *v)
 {
-	uint64_t skipped = 0;
-	bool found = false;
+	for (const struct vcpu_stop *s = v->stops; s != NULL; s = s->next)
+		if (s->reached == on_reached)
+			return s->at > v->instructions ? s->at - v->instructions : 0;
+	return UINT64_MAX;
+}
 
+/* Matches come nearer; stops of tools stay where they are. */
+static void icount_pass(struct vcpu *v, uint64_t n)
+{
+	v->passed += n;
 	for (struct vcpu_stop *s = v->stops, *next; s != NULL; s = next) {
 		next = s->next; /* s only moves forward */
-		if (s->reached != on_reached)
-			continue;
-		if (!found && s->at > v->instructions)
-			skipped = s->at - v->instructions;
-		found = true;
-		counter_of(s)->offset += skipped;
-		vcpu_stop_set(v, s, s->at - skipped);
+		if (s->reached == on_reached)
+			vcpu_stop_set(v, s, s->at - n);
 	}
-	return found;
+}
+
+static bool icount_skip_idle(struct vcpu *v)
+{
+	uint64_t n = icount_until_match(v);
+
+	if (n == UINT64_MAX)
+		return false;
+	icount_pass(v, n);
+	return true;
 }
 
 static const struct timer_model icount = {
@@ -92,6 +107,8 @@ static const struct timer_model icount = {
 	.write = icount_write,
 	.set_compare = icount_set_compare,
 	.skip_idle = icount_skip_idle,
+	.until_match = icount_until_match,
+	.pass = icount_pass,
 };
 
 HUSK_FEATURE(timer_icount) = {

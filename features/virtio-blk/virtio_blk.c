@@ -57,8 +57,8 @@ static void finish(struct virtio_blk_request *r, uint8_t status, uint32_t writte
 		r->disk->errors++;
 		written = 0;
 	}
-	virtio_announce(&r->disk->virtio, &v, 1);
 	*r->status = status;
+	virtio_announce(&r->disk->virtio, &v, 1);
 	r->busy = false;
 	virtqueue_give(r->queue, r->chain.head, written + 1);
 }

@@ -95,8 +95,8 @@ static void port_input(struct console_port *port, const uint8_t *data, size_t si
 	const struct io_vector *in = p->vectors + p->chain.nr_out;
 	struct virtqueue *q = input_queue(p);
 
-	virtio_announce(&p->device->virtio, in, p->chain.nr_in);
 	size = io_vectors_write(in, p->chain.nr_in, 0, data, size);
+	virtio_announce(&p->device->virtio, in, p->chain.nr_in);
 	p->has_chain = false;
 	virtqueue_give(q, p->chain.head, (uint32_t)size);
 	virtqueue_flush(q);

@@ -120,8 +120,8 @@ void virtio_net_control(struct virtio_net *card)
 			break;
 		}
 		answer = run(card, &c) == 0 ? VIRTIO_NET_OK : VIRTIO_NET_ERR;
-		virtio_announce(&card->virtio, in, 1);
 		io_vectors_write(in, chain.nr_in, 0, &answer, sizeof(answer));
+		virtio_announce(&card->virtio, in, 1);
 		virtqueue_give(q, chain.head, sizeof(answer));
 	}
 	virtqueue_flush(q);

@@ -96,9 +96,9 @@ static void deliver(struct virtio_net *card, struct net_header *h, uint64_t size
 		nr_vectors += b->nr_vectors;
 		left -= n;
 	}
-	virtio_announce(&card->virtio, s->vectors, nr_vectors);
 	h->num_buffers = (uint16_t)nr_buffers;
 	io_vectors_write(s->vectors, s->buffers[0].nr_vectors, 0, h, sizeof(*h));
+	virtio_announce(&card->virtio, s->vectors, nr_vectors);
 	remove_buffers(s, nr_buffers);
 	card->received++;
 }

@@ -52,8 +52,8 @@ static int fill(struct virtio_rng *rng, const struct virtio_chain *chain)
 		uint32_t n = v->size < rng->left ? (uint32_t)v->size : rng->left;
 		int rc;
 
-		virtio_announce(&rng->virtio, &(struct io_vector){ .base = v->base, .size = n }, 1);
 		rc = plat_entropy(v->base, n);
+		virtio_announce(&rng->virtio, &(struct io_vector){ .base = v->base, .size = n }, 1);
 		if (rc != 0)
 			return rc;
 		rng->left -= n;

@@ -36,8 +36,8 @@ static void store(struct virtqueue *q, __virtio16 *field, uint16_t value)
 {
 	uint64_t offset = (uint64_t)((uint8_t *)field - (uint8_t *)q->used);
 
-	memory_announce_write(q->device->memory, q->device_gpa + offset, sizeof(value));
 	__atomic_store_n(field, value, __ATOMIC_RELEASE);
+	memory_announce_write(q->device->memory, q->device_gpa + offset, sizeof(value));
 }
 
 /** Where the driver says after which used buffer it wants an interrupt (2.7.10): behind the ring. */
@@ -202,10 +202,10 @@ void virtqueue_give(struct virtqueue *q, uint16_t head, uint32_t written)
 
 	if (!q->ready)
 		return;
+	q->used->ring[at] = (struct vring_used_elem){ .id = head, .len = written };
 	memory_announce_write(q->device->memory,
 			      q->device_gpa + sizeof(struct vring_used) + at * sizeof(struct vring_used_elem),
 			      sizeof(struct vring_used_elem));
-	q->used->ring[at] = (struct vring_used_elem){ .id = head, .len = written };
 	q->next_used++;
 }
 

@@ -66,8 +66,8 @@ uint8_t *xen_place_page(struct xen_domain *d, uint64_t gfn, const uint8_t *conte
 	page = memory_borrow(m, gpa, GUEST_PAGE_SIZE);
 	if (page == NULL || page == content)
 		return page;
-	memory_announce_write(m, gpa, GUEST_PAGE_SIZE);
 	memcpy(page, content, GUEST_PAGE_SIZE);
+	memory_announce_write(m, gpa, GUEST_PAGE_SIZE);
 	return page;
 }
 

@@ -53,8 +53,8 @@ static int64_t register_vcpu_info(struct hypercall *h)
 	info = xen_guest_page(d, arg.mfn, arg.offset, sizeof(*info));
 	if (info == NULL)
 		return -XEN_EINVAL;
-	memory_announce_write(&d->vm->memory, (arg.mfn << GUEST_PAGE_SHIFT) + arg.offset, sizeof(*info));
 	move_info(d, v, info);
+	memory_announce_write(&d->vm->memory, (arg.mfn << GUEST_PAGE_SHIFT) + arg.offset, sizeof(*info));
 	return 0;
 }
 HYPERCALL(register_vcpu_info) = { __HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, register_vcpu_info };

@@ -154,8 +154,11 @@ static enum x86_call_result call(struct x86_extension *x, struct x86_cpu *c)
 	(void)x;
 	for (unsigned i = 0; i < HYPERCALL_ARGS; i++)
 		h.args[i] = c->gpr[registers[i]] & mask;
-	if (x86_cpl(c) == 0)
+	if (x86_cpl(c) == 0) {
+		vm_lock(c->vcpu.vm);
 		result = hypercall_dispatch(&h);
+		vm_unlock(c->vcpu.vm);
+	}
 	if (h.again) {
 		for (unsigned i = 0; i < HYPERCALL_ARGS; i++)
 			c->gpr[registers[i]] = h.args[i] & mask;
@@ -185,7 +188,7 @@ static void upcall(struct vcpu *v)
 	if (x->vector != 0)
 		local_apic_raise(local_apic_of(v), x->vector, false);
 	else
-		plat_kick(&v->attention, ATTN_IRQ);
+		vcpu_kick(v, ATTN_IRQ);
 }
 
 /*

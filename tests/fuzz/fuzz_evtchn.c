@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: features/xen-abi/domain.c features/xen-abi/memory_op.c features/event-channels/evtchn.c */
+/* sources: core/smp.c features/xen-abi/domain.c features/xen-abi/memory_op.c features/event-channels/evtchn.c */
 /* sources: features/event-channels/evtchn_op.c features/event-channels/poll.c */
 /* sources: features/event-channels-2l/two_level.c features/event-channels-fifo/fifo.c */
 /* sources: features/timer-pv/clock.c features/timer-pv/runstate.c features/timer-pv/timers.c */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: arch/x86_64/linux/net-stream/frames.c core/io.c tests/unit/fake_platform.c */
+/* sources: core/smp.c arch/x86_64/linux/net-stream/frames.c core/io.c tests/unit/fake_platform.c */
 /*
  * A stream of frames from a peer that is a fuzzer: it comes in pieces, and room for frames is of any size. What is
  * added on the other side must come out as it went in.

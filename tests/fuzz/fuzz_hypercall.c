@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: features/xen-abi/domain.c features/xen-abi/hvm_op.c features/xen-abi/memory_op.c */
+/* sources: core/smp.c features/xen-abi/domain.c features/xen-abi/hvm_op.c features/xen-abi/memory_op.c */
 /* sources: features/xen-abi/multicall.c features/xen-abi/sched_op.c features/xen-abi/vcpu_op.c */
 /* sources: features/xen-abi/version.c features/event-channels/evtchn.c features/event-channels/evtchn_op.c */
 /* sources: features/event-channels/poll.c features/event-channels-2l/two_level.c */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: arch/x86_64/pc/disk/partition.c core/io.c tests/unit/fake_platform.c */
+/* sources: core/smp.c arch/x86_64/pc/disk/partition.c core/io.c tests/unit/fake_platform.c */
 /* Partition tables made by a fuzzer, whose header's checksum is corrected so that it gets behind it. */
 #include <errno.h>
 #include <stddef.h>

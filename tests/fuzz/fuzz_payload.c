@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: core/payload.c core/elf.c core/memory.c core/log.c tests/unit/fake_platform.c tests/unit/elf_image.c */
+/* sources: core/smp.c core/payload.c core/elf.c core/memory.c core/log.c tests/unit/fake_platform.c tests/unit/elf_image.c */
 /*
  * The ELF loader and the symbol lookup on files made by a fuzzer. The first byte
  * says how: the rest is the file itself, or a list of changes to a correct file,

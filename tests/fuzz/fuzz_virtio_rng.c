@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: tests/fuzz/virtio_guest.c tests/unit/virtio_driver.c tests/unit/fake_platform.c features/virtio/device.c */
+/* sources: core/smp.c tests/fuzz/virtio_guest.c tests/unit/virtio_driver.c tests/unit/fake_platform.c features/virtio/device.c */
 /* sources: features/virtio/queue.c features/virtio-mmio/virtio_mmio.c features/virtio-rng/virtio_rng.c */
 /* sources: core/memory.c core/io.c core/log.c core/timer.c */
 /* The entropy device, with a source that fails at times. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: features/machine-pvh/machine.c features/machine-pvh/acpi.c features/machine-pvh/aml.c */
+/* sources: core/smp.c features/machine-pvh/machine.c features/machine-pvh/acpi.c features/machine-pvh/aml.c */
 /* sources: features/machine-pvh/linux64.c features/machine-pvh/power.c features/machine-pvh/start.c features/machine-pvh/slots.c */
 /* sources: features/timer-on-demand/on_demand.c tests/unit/hvm_fixture.c arch/x86_64/hvm/run.c */
 /* sources: arch/x86_64/hvm/exits.c arch/x86_64/hvm/access.c arch/x86_64/hvm/cpuid.c arch/x86_64/hvm/msr.c */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: features/block-embedded/embedded.c features/block-embedded/overlay.c core/block.c core/io.c core/log.c */
+/* sources: core/smp.c features/block-embedded/embedded.c features/block-embedded/overlay.c core/block.c core/io.c core/log.c */
 /* sources: core/payload.c core/elf.c core/memory.c tests/unit/fake_platform.c */
 /* The disk in the image: what is written hides what is embedded, and only that. */
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: arch/x86_64/linux/block-file/file.c arch/x86_64/linux/block-file/open.c */
+/* sources: core/smp.c arch/x86_64/linux/block-file/file.c arch/x86_64/linux/block-file/open.c */
 /* sources: arch/x86_64/linux/block-file/worker.c core/block.c core/io.c core/log.c */
 /* sources: tests/unit/fake_platform.c tests/unit/fake_threads.c */
 /* The disk in a file, on files of this system with real threads and real system calls. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: core/console.c core/log.c tests/unit/fake_platform.c */
+/* sources: core/smp.c core/console.c core/log.c tests/unit/fake_platform.c */
 /* The console: escape keys, input that waits for room, time stamps, cursor. */
 #include <errno.h>
 #include <setjmp.h>

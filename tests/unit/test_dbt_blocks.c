@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: features/engine-dbt/blocks.c features/engine-dbt/part.c features/dbt-linking/linking.c */
+/* sources: core/smp.c features/engine-dbt/blocks.c features/engine-dbt/part.c features/dbt-linking/linking.c */
 /* sources: arch/x86_64/emit/asm.c core/log.c tests/unit/fake_platform.c */
 /* The table of translated blocks: keys, links between blocks, what a changed range of guest code drops. */
 #include <errno.h>

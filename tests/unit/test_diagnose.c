@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: features/diagnose/diagnose.c features/diagnose/report.c */
+/* sources: core/smp.c features/diagnose/diagnose.c features/diagnose/report.c */
 /* sources: core/timer.c core/bus.c core/log.c tests/unit/fake_platform.c */
 /* The rules of the diagnosis, second by second, on a guest whose behaviour the test sets. */
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: features/event-channels/evtchn.c features/event-channels/evtchn_op.c features/event-channels/poll.c */
+/* sources: core/smp.c features/event-channels/evtchn.c features/event-channels/evtchn_op.c features/event-channels/poll.c */
 /* sources: features/event-channels/monitor.c */
 /* sources: features/event-channels-2l/two_level.c features/xen-abi/domain.c features/xen-abi/memory_op.c */
 /* sources: features/xen-abi/vcpu_op.c core/hypercall.c core/io.c core/memory.c core/bus.c core/console.c core/feature.c */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: features/event-channels/evtchn.c features/event-channels/evtchn_op.c features/event-channels-fifo/fifo.c */
+/* sources: core/smp.c features/event-channels/evtchn.c features/event-channels/evtchn_op.c features/event-channels-fifo/fifo.c */
 /* sources: features/xen-abi/domain.c core/hypercall.c core/io.c core/memory.c core/bus.c core/console.c core/feature.c */
 /* sources: core/log.c core/timer.c core/payload.c core/elf.c core/vm.c tests/unit/fake_platform.c */
 /* sources: tests/unit/xen_fixture.c features/timer-on-demand/on_demand.c */

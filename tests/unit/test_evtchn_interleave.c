@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: tests/unit/explored_domain.c tests/unit/explored_evtchn.c tests/unit/explored_two_level.c */
+/* sources: core/smp.c tests/unit/explored_domain.c tests/unit/explored_evtchn.c tests/unit/explored_two_level.c */
 /* sources: tests/unit/explored_fifo.c tests/unit/explore.c features/event-channels/evtchn_op.c core/hypercall.c core/io.c */
 /* sources: core/memory.c core/bus.c core/console.c core/feature.c core/log.c core/timer.c core/payload.c core/elf.c */
 /* sources: core/vm.c tests/unit/fake_platform.c tests/unit/xen_fixture.c features/timer-on-demand/on_demand.c */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: features/gdb-stub/server.c features/gdb-stub/query.c features/gdb-stub/resume.c features/gdb-stub/state.c */
+/* sources: core/smp.c features/gdb-stub/server.c features/gdb-stub/query.c features/gdb-stub/resume.c features/gdb-stub/state.c */
 /* sources: features/gdb-stub/points.c features/gdb-stub/packet.c features/gdb-stub/target.c features/gdb-stub/mips64.c */
 /* sources: core/memory.c core/log.c tests/unit/fake_platform.c tests/unit/gdb_fixture.c */
 /* Sessions with the GDB server: what a debugger asks, and what a hostile one does. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: features/grant-table/grant_table.c features/xen-abi/domain.c features/xen-abi/memory_op.c */
+/* sources: core/smp.c features/grant-table/grant_table.c features/xen-abi/domain.c features/xen-abi/memory_op.c */
 /* sources: core/hypercall.c core/io.c core/memory.c core/bus.c core/console.c core/feature.c core/log.c core/timer.c */
 /* sources: core/payload.c core/elf.c core/vm.c tests/unit/fake_platform.c tests/unit/xen_fixture.c */
 /* sources: features/timer-on-demand/on_demand.c */

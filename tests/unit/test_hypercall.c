@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: core/hypercall.c core/memory.c core/log.c tests/unit/fake_platform.c */
+/* sources: core/smp.c core/hypercall.c core/memory.c core/log.c tests/unit/fake_platform.c */
 /* Finding handlers, and copies to and from the caller's memory. */
 #include <errno.h>
 #include <setjmp.h>

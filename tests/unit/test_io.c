@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: core/io.c core/block.c core/net.c core/log.c tests/unit/fake_platform.c */
+/* sources: core/smp.c core/io.c core/block.c core/net.c core/log.c tests/unit/fake_platform.c */
 /* Vectors, specs, finding back ends, and the border that requests of guests pass. */
 #include <errno.h>
 #include <setjmp.h>

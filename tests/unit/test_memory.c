@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: core/memory.c core/log.c tests/unit/fake_platform.c */
+/* sources: core/smp.c core/memory.c core/log.c tests/unit/fake_platform.c */
 /* The guest physical map: regions, bounds of any 64-bit range, code marks. */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: features/machine-octeon/bootinfo.c features/machine-octeon/bootmem.c core/memory.c core/log.c */
+/* sources: core/smp.c features/machine-octeon/bootinfo.c features/machine-octeon/bootmem.c core/memory.c core/log.c */
 /* sources: tests/unit/fake_platform.c */
 /* Boot loader structures, byte by byte, and the free list for several sizes of RAM. */
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: features/machine-octeon/bootinfo.c features/machine-octeon/bootmem.c features/machine-octeon/ciu.c */
+/* sources: core/smp.c features/machine-octeon/bootinfo.c features/machine-octeon/bootmem.c features/machine-octeon/ciu.c */
 /* sources: features/machine-octeon/csr.c features/machine-octeon/machine.c arch/mips64/guest/boot.c */
 /* sources: features/uart-ns16550/uart_ns16550.c core/bus.c core/console.c core/elf.c core/feature.c core/log.c */
 /* sources: core/memory.c core/payload.c core/timer.c core/io.c core/vm.c tests/unit/fake_platform.c */

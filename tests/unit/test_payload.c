@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: core/payload.c core/elf.c core/memory.c core/log.c tests/unit/fake_platform.c tests/unit/elf_image.c */
+/* sources: core/smp.c core/payload.c core/elf.c core/memory.c core/log.c tests/unit/fake_platform.c tests/unit/elf_image.c */
 /* The payload: parts, and ELF files that are right, damaged or malicious. */
 #include <errno.h>
 #include <setjmp.h>

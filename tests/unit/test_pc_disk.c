@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: arch/x86_64/pc/disk/disk.c arch/x86_64/pc/disk/open.c arch/x86_64/pc/disk/partition.c */
+/* sources: core/smp.c arch/x86_64/pc/disk/disk.c arch/x86_64/pc/disk/open.c arch/x86_64/pc/disk/partition.c */
 /* sources: arch/x86_64/pc/pci/pci.c core/block.c core/io.c core/log.c tests/unit/fake_platform.c tests/unit/fake_pci.c */
 /* Requests divided by the limits of a device that is memory here; partition tables; PCI devices of a fake bus. */
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: features/machine-pvh/slots.c features/machine-pvh/acpi.c features/machine-pvh/aml.c core/bus.c core/log.c */
+/* sources: core/smp.c features/machine-pvh/slots.c features/machine-pvh/acpi.c features/machine-pvh/aml.c core/bus.c core/log.c */
 /* sources: core/memory.c tests/unit/fake_platform.c */
 /* Devices of other features on the machine pvh: their window, their interrupt, and what ACPI says of them. */
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: core/timer.c tests/unit/fake_platform.c */
+/* sources: core/smp.c core/timer.c tests/unit/fake_platform.c */
 /* The timer queue on a clock that the test moves, and exact conversions. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: features/timer-icount/icount.c core/timer.c tests/unit/fake_platform.c */
+/* sources: core/smp.c features/timer-icount/icount.c core/timer.c tests/unit/fake_platform.c */
 /* The timer model by instructions, and the stops of a vCPU that it is made of. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: features/timer-on-demand/on_demand.c core/timer.c tests/unit/fake_platform.c */
+/* sources: core/smp.c features/timer-on-demand/on_demand.c core/timer.c tests/unit/fake_platform.c */
 /* The on-demand timer model: the common promises, precise deadlines, and no host timer without need. */
 #include "tests/unit/timer_model_tests.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: features/timer-periodic/periodic.c core/timer.c tests/unit/fake_platform.c */
+/* sources: core/smp.c features/timer-periodic/periodic.c core/timer.c tests/unit/fake_platform.c */
 /* The periodic timer model: the common promises, and a tick that neither stops nor drifts. */
 #include "tests/unit/timer_model_tests.h"
 

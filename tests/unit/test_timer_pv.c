@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: features/timer-pv/clock.c features/timer-pv/runstate.c features/timer-pv/timers.c */
+/* sources: core/smp.c features/timer-pv/clock.c features/timer-pv/runstate.c features/timer-pv/timers.c */
 /* sources: features/event-channels/evtchn.c features/event-channels/evtchn_op.c features/xen-abi/multicall.c */
 /* sources: features/event-channels-2l/two_level.c features/xen-abi/domain.c features/xen-abi/memory_op.c */
 /* sources: features/xen-abi/vcpu_op.c core/hypercall.c core/io.c core/memory.c core/bus.c core/console.c core/feature.c */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: features/virtio-blk/virtio_blk.c features/virtio/device.c features/virtio/queue.c */
+/* sources: core/smp.c features/virtio-blk/virtio_blk.c features/virtio/device.c features/virtio/queue.c */
 /* sources: features/virtio-mmio/virtio_mmio.c tests/unit/virtio_driver.c core/memory.c core/io.c core/block.c */
 /* sources: core/log.c tests/unit/fake_platform.c */
 /* The disk against virtio 1.2, 5.2, on a back end that ends requests when it is told to. */

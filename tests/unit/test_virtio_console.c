@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: features/virtio-console/virtio_console.c features/virtio-console/control.c core/console.c */
+/* sources: core/smp.c features/virtio-console/virtio_console.c features/virtio-console/control.c core/console.c */
 /* sources: features/virtio/device.c features/virtio/queue.c features/virtio-mmio/virtio_mmio.c */
 /* sources: tests/unit/virtio_driver.c core/memory.c core/io.c core/log.c tests/unit/fake_platform.c */
 /* The console device between a driver and the real console of husk. */

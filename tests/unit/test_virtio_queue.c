@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: features/virtio/device.c features/virtio/queue.c features/virtio-mmio/virtio_mmio.c */
+/* sources: core/smp.c features/virtio/device.c features/virtio/queue.c features/virtio-mmio/virtio_mmio.c */
 /* sources: tests/unit/virtio_driver.c core/memory.c core/io.c core/log.c tests/unit/fake_platform.c */
 /* Transport and queues against virtio 1.2, with a device that only takes and gives. */
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: features/virtio-rng/virtio_rng.c features/virtio/device.c features/virtio/queue.c core/timer.c */
+/* sources: core/smp.c features/virtio-rng/virtio_rng.c features/virtio/device.c features/virtio/queue.c core/timer.c */
 /* sources: features/virtio-mmio/virtio_mmio.c tests/unit/virtio_driver.c core/memory.c core/io.c core/log.c */
 /* sources: tests/unit/fake_platform.c */
 /* The entropy device, and its limit. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: core/io.c core/vm.c core/bus.c core/console.c core/feature.c core/log.c core/memory.c core/timer.c */
+/* sources: core/smp.c core/io.c core/vm.c core/bus.c core/console.c core/feature.c core/log.c core/memory.c core/timer.c */
 /* sources: core/payload.c core/elf.c tests/unit/fake_platform.c tests/unit/elf_image.c */
 /* A VM made of a scripted engine and machine: making it, requests, the run loop. */
 #include "tests/unit/vm_fixture.h"

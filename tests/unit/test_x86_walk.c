@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: arch/x86_64/hvm/walk.c core/memory.c core/log.c tests/unit/fake_platform.c */
+/* sources: core/smp.c arch/x86_64/hvm/walk.c core/memory.c core/log.c tests/unit/fake_platform.c */
 /* Guest page tables of every kind, and what is not mapped. */
 #include <errno.h>
 #include <setjmp.h>

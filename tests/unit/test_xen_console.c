@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: features/xen-console/console_io.c features/xen-console/ring.c features/xen-abi/hvm_op.c */
+/* sources: core/smp.c features/xen-console/console_io.c features/xen-console/ring.c features/xen-abi/hvm_op.c */
 /* sources: features/event-channels/evtchn.c features/event-channels/evtchn_op.c */
 /* sources: features/event-channels-2l/two_level.c features/xen-abi/domain.c */
 /* sources: core/hypercall.c core/io.c core/memory.c core/bus.c core/console.c core/feature.c */

@@ -61,7 +61,7 @@ void mips_counter_match(struct guest_counter *counter)
 	if (c->cp0.cause & CAUSE_DC)
 		return;
 	c->cp0.cause |= CAUSE_TI | (1u << (CAUSE_IP_SHIFT + (c->cp0.intctl >> INTCTL_IPTI_SHIFT)));
-	plat_kick(&c->vcpu.attention, ATTN_IRQ);
+	vcpu_kick(&c->vcpu, ATTN_IRQ);
 	c->vcpu.vm->timer->set_compare(counter, counter->compare + (1ull << 32));
 }
 
@@ -260,6 +260,7 @@ uint64_t mips_cp0_read(struct mips_cpu *c, unsigned reg, unsigned sel)
 	case REG(12, 3): return 0; /* SRSMap: one register set */
 	case REG(13, 0):
 		counter_read(c); /* TI must be seen as soon as the count has passed Compare */
+		mips_take_lines(c);
 		return sext32(p->cause);
 	case REG(14, 0): return p->epc;
 	case REG(15, 0): return sext32(c->model->prid);

@@ -35,6 +35,7 @@ static void clear_state(struct mips_cpu *c)
 	c->refills = c->walks = 0;
 	c->compare = c->stopped_count = 0;
 	c->woken_pc[0] = c->woken_pc[1] = c->woken_exceptions = 0;
+	c->lines_taken = 0;
 }
 
 int mips_reset(struct mips_cpu *c, const struct mips_model *model)
@@ -103,14 +104,22 @@ void mips_update_mode(struct mips_cpu *c)
 	update_code_mode(c);
 }
 
+void mips_take_lines(struct mips_cpu *c)
+{
+	uint32_t lines = __atomic_load_n(&c->lines, __ATOMIC_RELAXED);
+
+	c->cp0.cause = (c->cp0.cause & ~(c->lines_taken & ~lines)) | (lines & ~c->lines_taken);
+	c->lines_taken = lines;
+}
+
 void mips_irq_input(void *cpu, unsigned n, bool level)
 {
 	struct mips_cpu *c = cpu;
-	uint32_t bit = 1u << (CAUSE_IP_SHIFT + n);
+	uint32_t bit = 1u << (CAUSE_IP_SHIFT + n), lines = c->lines;
 
-	if (level)
-		c->cp0.cause |= bit;
-	else
-		c->cp0.cause &= ~bit;
-	plat_kick(&c->vcpu.attention, ATTN_IRQ);
+	/* Nobody else writes it: the VM is locked. */
+	__atomic_store_n(&c->lines, level ? lines | bit : lines & ~bit, __ATOMIC_RELAXED);
+	if (smp_is_own(&c->vcpu))
+		mips_take_lines(c);
+	vcpu_kick(&c->vcpu, ATTN_IRQ);
 }

@@ -194,6 +194,9 @@ struct mips_cpu {
 
 	bool ll_valid;             /**< LLbit */
 	uint64_t ll_address;       /**< virtual address of the last LL, 0 if none */
+	uint64_t ll_value;         /**< what it loaded, extended or not; of meaning with several vCPUs only */
+	uint32_t lines;            /**< inputs that are high, in the places of Cause; written with the VM locked */
+	uint32_t lines_taken;      /**< those that Cause knows of */
 	bool waiting;              /**< WAIT was executed and nothing woke it yet */
 	uint64_t woken_pc[2];      /**< where the last two WAITs with interrupts off were woken */
 	uint64_t woken_exceptions; /**< exceptions then */
@@ -241,8 +244,14 @@ static inline bool mips_has(const struct mips_cpu *c, uint32_t features)
  */
 int mips_reset(struct mips_cpu *c, const struct mips_model *model);
 
-/** Input `n` (2-7) of the CPU: Cause.IP[n], usable as an irq_input with the mips_cpu as controller. */
+/**
+ * Input `n` (2-7) of the CPU: Cause.IP[n], usable as an irq_input with the mips_cpu as controller. A CPU that somebody
+ * else runs learns of it by ATTN_IRQ.
+ */
 void mips_irq_input(void *cpu, unsigned n, bool level);
+
+/** Brings Cause.IP up to date with the inputs. */
+void mips_take_lines(struct mips_cpu *c);
 
 /** Recomputes mode, soft TLB table and keys after Status, EntryHi, HWREna or FCSR changed. */
 void mips_update_mode(struct mips_cpu *c);

@@ -23,7 +23,7 @@ const struct mips_insn *mips_exec_nop(struct mips_cpu *c, const struct mips_insn
 const struct mips_insn *mips_stop_after(struct mips_cpu *c, const struct mips_insn *i)
 {
 	if (c->delay != NULL) {
-		plat_kick(&c->vcpu.attention, ATTN_IRQ);
+		vcpu_kick(&c->vcpu, ATTN_IRQ);
 		return i + 1;
 	}
 	c->pc = mips_pc(c, i) + 4;

@@ -113,7 +113,7 @@ const struct mips_insn *mips_stop_for_debugger(struct mips_cpu *c, const struct 
 	c->delay = NULL;
 	c->vcpu.debug.event = event;
 	c->vcpu.debug.address = address;
-	plat_kick(&c->vcpu.attention, ATTN_DEBUG);
+	vcpu_kick(&c->vcpu, ATTN_DEBUG);
 	return NULL;
 }
 

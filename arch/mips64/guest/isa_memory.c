@@ -161,6 +161,7 @@ static const struct mips_insn *load_linked(struct mips_cpu *c, const struct mips
 		return NULL;
 	c->ll_valid = true;
 	c->ll_address = va;
+	c->ll_value = v;
 	D = size == 4 ? (uint64_t)(int64_t)(int32_t)v : v;
 	return i + 1;
 }
@@ -168,7 +169,7 @@ static const struct mips_insn *load_linked(struct mips_cpu *c, const struct mips
 static const struct mips_insn *store_conditional(struct mips_cpu *c, const struct mips_insn *i, unsigned size)
 {
 	uint64_t va = ADDRESS, ignored;
-	bool ok;
+	bool made;
 
 	if (!c->ll_valid || c->ll_address != va) {
 		/* A failing SC still checks its address. */
@@ -180,11 +181,10 @@ static const struct mips_insn *store_conditional(struct mips_cpu *c, const struc
 		D = 0;
 		return i + 1;
 	}
-	ok = (va & (size - 1)) == 0 ? mips_store(c, i, va, size, B) : mips_store_aligned(c, i, va, size, B);
-	if (!ok)
+	if (!mips_store_conditional(c, i, va, size, c->ll_value, B, &made))
 		return NULL;
 	c->ll_valid = false;
-	D = 1;
+	D = made;
 	return i + 1;
 }
 

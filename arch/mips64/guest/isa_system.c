@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* System calls, traps, barriers, RDHWR, CACHE and coprocessor 0 (MD00087, volume II; PRA). */
+#include "arch/mips64/guest/atomic.h"
 #include "arch/mips64/guest/branch.h"
 #include "arch/mips64/guest/cp0.h"
 #include "arch/mips64/guest/exception.h"
@@ -203,9 +204,8 @@ OP(op_unusable)
 }
 
 static mips_exec *const special[64] = {
-	[0x0c] = op_syscall, [0x0d] = op_break, [0x0f] = mips_exec_nop /* SYNC: memory is coherent */,
-	[0x30] = op_tge,     [0x31] = op_tgeu,  [0x32] = op_tlt,
-	[0x33] = op_tltu,    [0x34] = op_teq,   [0x36] = op_tne,
+	[0x0c] = op_syscall, [0x0d] = op_break, [0x30] = op_tge, [0x31] = op_tgeu,
+	[0x32] = op_tlt,     [0x33] = op_tltu,  [0x34] = op_teq, [0x36] = op_tne,
 };
 
 static mips_exec *const regimm[32] = {
@@ -286,7 +286,7 @@ mips_exec *mips_decode_system(const struct mips_cpu *c, uint32_t w, struct mips_
 			out->s = 1;
 			return op_unusable;
 		}
-		return special[mips_funct(w)];
+		return mips_funct(w) == 0x0f ? mips_sync(mips_sa(w)) : special[mips_funct(w)];
 	case 0x01: return regimm[mips_rt(w)];
 	case 0x10: exec = decode_cp0(c, w, out); return exec != NULL ? exec : op_cp0_reserved;
 	case 0x1f:

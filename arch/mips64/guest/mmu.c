@@ -6,6 +6,7 @@
 
 #include <husk/vm.h>
 
+#include "arch/mips64/guest/atomic.h"
 #include "arch/mips64/guest/cp0.h"
 #include "arch/mips64/guest/exception.h"
 #include "arch/mips64/guest/walker.h"
@@ -356,7 +357,9 @@ static bool load_aligned(struct mips_cpu *c, const struct mips_insn *i, uint64_t
 	} else {
 		host = memory_borrow(&c->vcpu.vm->memory, m.gpa, size);
 		if (host == NULL) {
+			vm_lock(c->vcpu.vm);
 			*value = bus_read(&c->vcpu.vm->mmio, m.gpa, size);
+			vm_unlock(c->vcpu.vm);
 			return true;
 		}
 		fill(c, va, &m, false);
@@ -366,7 +369,23 @@ static bool load_aligned(struct mips_cpu *c, const struct mips_insn *i, uint64_t
 	return true;
 }
 
-static bool store_aligned(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t value)
+static void store_to_device(struct mips_cpu *c, uint64_t gpa, unsigned size, uint64_t value)
+{
+	struct vm *vm = c->vcpu.vm;
+
+	vm_lock(vm);
+	bus_write(&vm->mmio, gpa, size, size == 8 ? value : value & ((1ull << 8 * size) - 1));
+	vm_unlock(vm);
+}
+
+/* What a store is conditional on, and whether it was made. */
+struct condition {
+	uint64_t old;
+	bool made;
+};
+
+static bool store_aligned(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t value,
+			  struct condition *condition)
 {
 	struct memory *memory = &c->vcpu.vm->memory;
 	struct mips_mapping m;
@@ -381,12 +400,15 @@ static bool store_aligned(struct mips_cpu *c, const struct mips_insn *i, uint64_
 	}
 	host = memory_borrow(memory, m.gpa, size);
 	if (host == NULL) {
-		bus_write(&c->vcpu.vm->mmio, m.gpa, size, size == 8 ? value : value & ((1ull << 8 * size) - 1));
+		store_to_device(c, m.gpa, size, value);
 		return true;
 	}
+	if (condition == NULL)
+		mips_host_write(host, size, v);
+	else
+		condition->made = mips_replace(host, size, mips_swap(c, condition->old, size), v);
 	memory_announce_write(memory, m.gpa, size);
 	fill(c, va, &m, true);
-	mips_host_write(host, size, v);
 	return true;
 }
 
@@ -408,7 +430,26 @@ bool mips_load_aligned(struct mips_cpu *c, const struct mips_insn *i, uint64_t v
 bool mips_store_aligned(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t value)
 {
 	va = effective(c, va);
-	return (va & (size - 1)) != 0 ? misaligned(c, i, va, MIPS_WRITE) : store_aligned(c, i, va, size, value);
+	return (va & (size - 1)) != 0 ? misaligned(c, i, va, MIPS_WRITE) : store_aligned(c, i, va, size, value, NULL);
+}
+
+bool mips_store_conditional(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t old,
+			    uint64_t value, bool *made)
+{
+	const struct mips_stlb_entry *e = mips_stlb_write(c, va);
+	struct condition condition = { .old = old, .made = true };
+	bool ok;
+
+	if ((va & (size - 1)) == 0 && e->tag == mips_stlb_key(c, va, size)) {
+		*made = mips_replace((void *)(uintptr_t)(va + e->to_host), size, mips_swap(c, old, size),
+				     mips_swap(c, value, size));
+		return true;
+	}
+	va = effective(c, va);
+	ok = (va & (size - 1)) != 0 ? misaligned(c, i, va, MIPS_WRITE)
+				    : store_aligned(c, i, va, size, value, &condition);
+	*made = condition.made;
+	return ok;
 }
 
 /* Place in a value of `size` bytes, in bits, of the byte at address offset n. */
@@ -456,7 +497,7 @@ bool mips_store_slow(struct mips_cpu *c, const struct mips_insn *i, uint64_t va,
 {
 	va = effective(c, va);
 	if ((va & (size - 1)) == 0)
-		return store_aligned(c, i, va, size, value);
+		return store_aligned(c, i, va, size, value, NULL);
 	return mips_has(c, MIPS_HAS_UNALIGNED) ? store_unaligned(c, i, va, size, value)
 					       : misaligned(c, i, va, MIPS_WRITE);
 }

@@ -29,6 +29,13 @@ bool mips_load_aligned(struct mips_cpu *c, const struct mips_insn *i, uint64_t v
 bool mips_store_aligned(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t value);
 
 /**
+ * A store of 4 or 8 bytes that is made only if they are `old` still, as mips_replace() has it; devices take it in any
+ * case. Faults as mips_store_aligned(). *made says whether it was.
+ */
+bool mips_store_conditional(struct mips_cpu *c, const struct mips_insn *i, uint64_t va, unsigned size, uint64_t old,
+			    uint64_t value, bool *made);
+
+/**
  * Virtual → physical for an access, with all checks of the segment map (PRA, chapter 4). Takes the exception
  * at instruction i and returns false if it fails.
  */

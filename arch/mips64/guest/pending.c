@@ -61,6 +61,7 @@ static bool still_waiting(struct mips_cpu *c, enum engine_exit *why)
 
 enum mips_pending mips_take_pending(struct mips_cpu *c, enum engine_exit *why)
 {
+	mips_take_lines(c);
 	if (still_waiting(c, why))
 		return MIPS_WAIT;
 	if (mips_interrupt_pending(c) && !c->vcpu.debug.hold_interrupts) {

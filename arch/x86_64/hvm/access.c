@@ -62,7 +62,7 @@ static void string_port(struct x86_cpu *c, const struct hvm_exit *x)
 		hvm_advance(c, x->length);
 }
 
-void hvm_port(struct x86_cpu *c, const struct hvm_exit *x)
+static void port(struct x86_cpu *c, const struct hvm_exit *x)
 {
 	struct bus *bus = &c->vcpu.vm->ports;
 	uint64_t mask = mask_of(x->size);
@@ -78,6 +78,13 @@ void hvm_port(struct x86_cpu *c, const struct hvm_exit *x)
 	else
 		c->gpr[X86_RAX] = (c->gpr[X86_RAX] & ~mask) | read_bus(bus, x->port, x->size);
 	hvm_advance(c, x->length);
+}
+
+void hvm_port(struct x86_cpu *c, const struct hvm_exit *x)
+{
+	vm_lock(c->vcpu.vm);
+	port(c, x);
+	vm_unlock(c->vcpu.vm);
 }
 
 /* --- memory */
@@ -162,6 +169,8 @@ void hvm_memory(struct x86_cpu *c, const struct hvm_exit *x)
 		refuse(c, x, bytes, n, "it uses an instruction that husk does not know for devices,");
 		return;
 	}
+	vm_lock(c->vcpu.vm);
 	x86_execute(&insn, c->gpr, &c->rflags, &operand);
+	vm_unlock(c->vcpu.vm);
 	hvm_advance(c, insn.length);
 }

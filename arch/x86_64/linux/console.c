@@ -82,7 +82,7 @@ static void input_thread(void *argument)
 	while (__atomic_load_n(&turn, __ATOMIC_ACQUIRE) == TURN_WATCH) {
 		await_input();
 		__atomic_store_n(&turn, TURN_READ, __ATOMIC_RELEASE);
-		plat_kick(input_attention, ATTN_CONSOLE);
+		plat_kick(__atomic_load_n(&input_attention, __ATOMIC_ACQUIRE), ATTN_CONSOLE);
 		while (__atomic_load_n(&turn, __ATOMIC_ACQUIRE) == TURN_READ)
 			host_futex_wait(&turn, TURN_READ);
 	}
@@ -90,7 +90,7 @@ static void input_thread(void *argument)
 
 void host_console_start(uint32_t *attention)
 {
-	input_attention = attention;
+	__atomic_store_n(&input_attention, attention, __ATOMIC_RELEASE);
 	if (thread != 0)
 		return;
 	terminal_open();

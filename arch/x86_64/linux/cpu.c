@@ -19,25 +19,17 @@
 #include "arch/x86_64/linux/syscall.h"
 
 #define NS_PER_S 1000000000u
-#define MAX_CPUS 16u
 
-static struct host_cpu cpus[MAX_CPUS];
+static struct host_cpu cpus[HOST_MAX_CPUS];
 static unsigned nr_cpus;
 
-/* The calling thread's CPU: the thread pointer is the structure, whose first member points to itself. */
-static struct host_cpu *host_cpu_self(void)
+long host_cpu_init(unsigned number)
 {
-	struct host_cpu *cpu;
-
-	__asm__("mov %%fs:0, %0" : "=r"(cpu));
-	return cpu;
-}
-
-long host_cpu_init(void)
-{
-	struct host_cpu *cpu = &cpus[nr_cpus++];
+	struct host_cpu *cpu = &cpus[number];
 
 	cpu->self = cpu;
+	cpu->number = number;
+	__atomic_store_n(&nr_cpus, number + 1, __ATOMIC_RELEASE); /* they start one after another */
 	return linux_call3(__NR_arch_prctl, ARCH_SET_FS, (long)cpu, 0);
 }
 
@@ -100,7 +92,9 @@ void plat_deadline_set(uint64_t deadline_ns)
 /* CPU that a word belongs to, or NULL. */
 static struct host_cpu *find_cpu(const uint32_t *attention)
 {
-	for (unsigned i = 0; i < nr_cpus; i++)
+	unsigned n = __atomic_load_n(&nr_cpus, __ATOMIC_ACQUIRE);
+
+	for (unsigned i = 0; i < n; i++)
 		if (__atomic_load_n(&cpus[i].attention, __ATOMIC_ACQUIRE) == attention)
 			return &cpus[i];
 	return NULL;

@@ -14,6 +14,9 @@
 /** Set of signals as the kernel takes it: bit n - 1 is signal n. */
 typedef uint64_t host_signals;
 
+/** Threads that run vCPUs, at most. */
+#define HOST_MAX_CPUS 16u
+
 /** A host thread that runs guest code, reached through its thread pointer. */
 struct host_cpu {
 	struct host_cpu *self; /**< must be first: read at fs:0 */
@@ -21,7 +24,17 @@ struct host_cpu {
 	uint32_t sleeping;     /**< 1 while it may be waiting in the kernel */
 	int timer;             /**< kernel's id of its deadline timer */
 	bool has_timer;
+	unsigned number;
 };
+
+/** The calling thread's CPU: the thread pointer is the structure, whose first member points to itself. */
+static inline struct host_cpu *host_cpu_self(void)
+{
+	struct host_cpu *cpu;
+
+	__asm__("mov %%fs:0, %0" : "=r"(cpu));
+	return cpu;
+}
 
 /* entry.S */
 
@@ -60,8 +73,8 @@ void host_time_init(const void *vdso);
 
 /* cpu.c */
 
-/** Makes the calling thread CPU 0, without an attention word yet. Returns 0 or a negative kernel error. */
-long host_cpu_init(void);
+/** Makes the calling thread a CPU, without an attention word yet; 0 is the first. Returns 0 or a negative kernel error. */
+long host_cpu_init(unsigned number);
 
 /** Sleeps while *word is `expected`; may return early. */
 void host_futex_wait(const uint32_t *word, uint32_t expected);

@@ -83,7 +83,7 @@ _Noreturn void host_start(uintptr_t *stack)
 	while (*vector++ != 0)
 		;
 	host_time_init((const void *)auxiliary(vector, AT_SYSINFO_EHDR));
-	if (host_cpu_init() < 0 || host_signals_init() < 0)
+	if (host_cpu_init(0) < 0 || host_signals_init() < 0)
 		give_up("husk: the kernel refuses a thread pointer, signal handlers or memory for them\n");
 	top = host_stack_alloc(MAIN_STACK);
 	command_line = argc > 0 ? join_words(argv + 1) : "";

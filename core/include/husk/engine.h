@@ -15,7 +15,7 @@ struct vm;
 enum engine_exit {
 	ENGINE_ATTENTION, /**< the attention word is not zero, or a stop is due */
 	ENGINE_IDLE,      /**< the guest waits for an interrupt */
-	ENGINE_HALTED,    /**< the guest waits and no interrupt can ever wake it */
+	ENGINE_HALTED,    /**< the vCPU waits, or was not started, and no interrupt can ever wake it */
 };
 
 /** Name and width of a guest register, for monitor, reports and debuggers. */

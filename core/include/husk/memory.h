@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <husk/smp.h>
+
 #define GUEST_PAGE_SHIFT 12u
 #define GUEST_PAGE_SIZE  ((uint64_t)1 << GUEST_PAGE_SHIFT)
 #define GUEST_PAGE_MASK  (~(GUEST_PAGE_SIZE - 1))
@@ -25,13 +27,17 @@ struct ram_region {
 	uint8_t *is_code; /**< one byte a page: non-zero if an engine caches code from it */
 };
 
-/** Called before bytes of a page marked as code are overwritten by anybody, once for each page; may change marks. */
+/**
+ * Called after bytes of a page marked as code were overwritten by anybody, once for each page; may change marks. Called
+ * without memory.code_lock.
+ */
 typedef void memory_code_written(void *ctx, uint64_t gpa, uint64_t size);
 
 /** The map of one VM. */
 struct memory {
 	struct ram_region ram[MEMORY_MAX_RAM];
 	unsigned nr_ram;
+	struct smp_lock code_lock;         /**< of the marks, and of what the engine made of code */
 	memory_code_written *code_written; /**< the engine's, or NULL */
 	void *code_ctx;
 };
@@ -57,7 +63,10 @@ int memory_write(struct memory *m, uint64_t gpa, const void *buf, uint64_t size)
 /** Zeroes guest RAM and announces the write. Returns 0, or -EFAULT and writes nothing. */
 int memory_zero(struct memory *m, uint64_t gpa, uint64_t size);
 
-/** Tells the engine that [gpa, gpa+size) of RAM is about to change; cheap where no page is code. */
+/**
+ * Tells the engine that [gpa, gpa+size) of RAM has changed; cheap where no page is code. Behind the write, not before
+ * it: another vCPU may make code of the old bytes in between.
+ */
 void memory_announce_write(struct memory *m, uint64_t gpa, uint64_t size);
 
 /** Region that holds gpa, or NULL. */

@@ -22,6 +22,7 @@ enum attention {
 	ATTN_REQUEST = 1u << 3, /**< the VM was asked to stop, reset or report */
 	ATTN_DEBUG = 1u << 4,   /**< the debugger has something to say, or the guest reached what it waits for */
 	ATTN_IO = 1u << 5,      /**< a disk or network has something for its front end (io.h) */
+	ATTN_STOP = 1u << 6, /**< another CPU waits for this one to leave guest code (smp.h), or to look at its vCPUs */
 };
 
 /** Exit status of the whole run; on host `linux` the process's, on `pc` see plat_exit(). */
@@ -111,8 +112,8 @@ uint64_t plat_wallclock_ns(void);
 int plat_entropy(void *buf, size_t size);
 
 /**
- * Makes `attention` the word of the calling CPU: its deadline raises ATTN_TIMER
- * there, and console input raises ATTN_CONSOLE if this is the first CPU to bind.
+ * Makes `attention` the word of the calling CPU, in place of the one before: its deadline raises ATTN_TIMER
+ * there, and console input raises ATTN_CONSOLE if this is the first CPU, that of husk_main().
  */
 void plat_cpu_bind(uint32_t *attention);
 
@@ -131,6 +132,29 @@ void plat_wait(const uint32_t *attention);
 
 /** Sets bits in a CPU's attention word and wakes it if it is in plat_wait(). Safe from any context. */
 void plat_kick(uint32_t *attention, uint32_t bits);
+
+/*
+ * Several CPUs. Only the feature `smp` calls these; a host keeps them apart from the rest, so that images without it
+ * have nothing of them.
+ */
+
+/** CPUs that can run vCPUs, at least 1: those of the computer, or as many as there may be vCPUs where they are threads. */
+unsigned plat_cpus(void);
+
+/** Number of the calling CPU, below plat_cpus(): 0 is that of husk_main(). Cheap. Not for threads that are no CPUs. */
+unsigned plat_cpu(void);
+
+/**
+ * Starts CPU `n`, 1 to plat_cpus() - 1, once: it calls fn(argument), which does not return, on a stack of at least 64 KiB,
+ * ready for plat_cpu_bind(). Returns 0, or a negative errno after logging one line.
+ */
+int plat_cpu_start(unsigned n, void (*fn)(void *argument), void *argument);
+
+/** Waits while *word is `expected`; may return early. For waits that end soon: it may use the CPU meanwhile. */
+void plat_word_wait(const uint32_t *word, uint32_t expected);
+
+/** Wakes all who are in plat_word_wait() for this word, after it was changed. */
+void plat_word_wake(uint32_t *word);
 
 /**
  * Takes up to `size` bytes of console input without waiting; returns how many, 0 if none. The console may leave input

@@ -10,28 +10,32 @@
 #include <stdint.h>
 
 #include <husk/platform.h>
+#include <husk/smp.h>
 
 struct vcpu;
 
 /** Deadline of a timer that is not armed. */
 #define TIMER_NEVER UINT64_MAX
 
-/** A one-shot host timer of one vCPU. Embedded in its owner; zeroed memory is a valid unarmed timer. */
+/**
+ * A one-shot host timer of one vCPU. It may be armed and disarmed on any CPU; who does so is alone with it: its vCPU, for
+ * timers that are the vCPU's own, or who holds the lock of the VM. Embedded in its owner; zeroed memory is a valid unarmed timer. */
 struct timer {
 	struct timer *next;            /**< in the queue, sorted by deadline */
 	uint64_t deadline;             /**< plat_time_ns() time */
-	void (*fire)(struct timer *t); /**< on the vCPU's own CPU, outside guest code; may re-arm */
+	void (*fire)(struct timer *t); /**< on the vCPU's own CPU, outside guest code, the VM locked; may re-arm */
 	bool armed;
 	bool keep; /**< stays armed over guest resets: a tool's timer, not the guest's */
 };
 
 /** Armed timers of one vCPU, earliest first. */
 struct timer_queue {
+	struct smp_lock lock;
 	struct timer *first;
 	bool running; /**< timer_run_due() is at work and arms the host at its end */
 };
 
-/** Arms t for `deadline`; replaces an earlier arming; TIMER_NEVER disarms. Call on the vCPU's own CPU. */
+/** Arms t for `deadline`; replaces an earlier arming; TIMER_NEVER disarms. */
 void timer_arm(struct vcpu *vcpu, struct timer *t, uint64_t deadline);
 
 /** Disarms t if it is armed. */
@@ -103,6 +107,10 @@ struct timer_model {
 	 * armed. NULL: time goes on by itself.
 	 */
 	bool (*skip_idle)(struct vcpu *v);
+	/** by_instructions only: instructions until the first match of a counter of v; UINT64_MAX if none is armed. */
+	uint64_t (*until_match)(const struct vcpu *v);
+	/** by_instructions only: lets time go on for v as if it had executed n instructions, at most until_match(). */
+	void (*pass)(struct vcpu *v, uint64_t n);
 };
 
 /**

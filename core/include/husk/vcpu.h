@@ -38,11 +38,17 @@ struct vcpu {
 	unsigned id;        /**< 0 is the boot CPU */
 	uint32_t attention; /**< enum attention; engines leave guest code soon after it becomes non-zero */
 	struct timer_queue timers;
+	bool halted;             /**< its last run() returned ENGINE_HALTED; set under the lock of the VM */
+	void *smp;               /**< state of the feature `smp`, or NULL */
 	uint64_t instructions;   /**< guest instructions executed so far, those that raised an exception included */
+	uint64_t passed;         /**< instructions' worth of time that it waited, where time goes by them */
 	struct vcpu_stop *stops; /**< the next one first, or NULL */
 	uint64_t idles;          /**< times it went idle */
 	struct vcpu_debug debug;
 };
+
+/** Sets bits in the attention word of v and wakes it. From any CPU that runs vCPUs. */
+void vcpu_kick(struct vcpu *v, uint32_t bits);
 
 /** Bits pending for this vCPU; cheap enough for every guest branch. */
 static inline uint32_t vcpu_attention(const struct vcpu *v)

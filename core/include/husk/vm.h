@@ -15,6 +15,7 @@
 #include <husk/params.h>
 #include <husk/payload.h>
 #include <husk/platform.h>
+#include <husk/smp.h>
 #include <husk/vcpu.h>
 
 #define VM_MAX_VCPUS 16u
@@ -35,6 +36,7 @@ struct vm {
 	const struct engine *engine;
 	const struct machine *machine;
 	const struct timer_model *timer;
+	struct smp_lock lock; /**< of all that is not a vCPU's own: see smp.h */
 	struct memory memory;
 	struct bus mmio;
 	struct bus ports; /**< I/O ports, of machines that have them */
@@ -44,6 +46,7 @@ struct vm {
 	struct io_client *io_clients; /**< polled for ATTN_IO, see io_attach() */
 	unsigned slots;               /**< of the machine, taken by vm_plug() */
 	void *board;                  /**< the machine's own state */
+	void *smp;                    /**< state of the feature `smp`, or NULL */
 	void *hypercalls;             /**< state of the features that answer hypercalls (hypercall.h), or NULL */
 	uint32_t request;             /**< enum vm_request */
 	uint64_t resets;              /**< times the guest was started again */
@@ -75,8 +78,32 @@ int vm_create(const struct params *params, const struct payload *payload, struct
  */
 int vm_plug(struct vm *vm, struct device *dev, struct irq_line *irq);
 
+/** Takes the lock of the VM, see smp.h, and gives it back. */
+static inline void vm_lock(struct vm *vm)
+{
+	smp_lock(&vm->lock);
+}
+
+static inline void vm_unlock(struct vm *vm)
+{
+	smp_unlock(&vm->lock);
+}
+
 /** Asks the VM to stop, reset or end, and wakes it. Safe from any CPU. */
 void vm_request(struct vm *vm, enum vm_request what);
+
+/** True while a request waits to be done: vCPUs are not run then. */
+bool vm_is_requested(const struct vm *vm);
+
+/**
+ * Handles what is pending for v and runs it once, on the calling CPU. Returns true if it then has nothing to do until
+ * its attention word is not 0. For the run loop.
+ */
+bool vcpu_turn(struct vcpu *v);
+
+/** v begins to wait. Returns true if it need not, because its time was skipped. For the run loop, as is the other. */
+bool vcpu_idle_begin(struct vcpu *v);
+void vcpu_idle_end(struct vcpu *v);
 
 /** Runs the VM from its payload until it ends; resets on the way. Returns the status of the run. */
 enum husk_exit vm_run(struct vm *vm);

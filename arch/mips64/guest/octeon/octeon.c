@@ -133,25 +133,34 @@ OP_LOADX(op_ldx, 8, int64_t)
 /* Atomic read-modify-write: `replace` makes the new value. All need natural alignment. */
 enum replace { ADD, SET_ONES, CLEAR, SWAP };
 
+static uint64_t replaced(enum replace replace, uint64_t old, uint64_t operand, unsigned size)
+{
+	uint64_t new = operand; /* SWAP */
+
+	if (replace == ADD)
+		new = old + operand;
+	else if (replace == SET_ONES)
+		new = ~0ull;
+	else if (replace == CLEAR)
+		new = 0;
+	return size == 4 ? (uint32_t) new : new;
+}
+
 static const struct mips_insn *atomic(struct mips_cpu *c, const struct mips_insn *i, unsigned size,
 				      enum replace replace, uint64_t operand)
 {
-	uint64_t va = A, old, new, ignored;
+	uint64_t va = A, old, ignored;
+	bool made;
 
 	/* A page that may not be written must fault as a store does, before anything is read. */
 	if ((va & (size - 1)) == 0 && !mips_translate(c, i, va, MIPS_WRITE, &ignored))
 		return NULL;
-	if (!mips_load_aligned(c, i, va, size, &old))
-		return NULL;
-	switch (replace) {
-	case ADD: new = old + operand; break;
-	case SET_ONES: new = ~0ull; break;
-	case CLEAR: new = 0; break;
-	case SWAP:
-	default: new = operand; break;
-	}
-	if (!mips_store_aligned(c, i, va, size, size == 4 ? (uint32_t) new : new))
-		return NULL;
+	do {
+		if (!mips_load_aligned(c, i, va, size, &old))
+			return NULL;
+		if (!mips_store_conditional(c, i, va, size, old, replaced(replace, old, operand, size), &made))
+			return NULL;
+	} while (!made);
 	D = size == 4 ? SEXT32(old) : old;
 	return i + 1;
 }

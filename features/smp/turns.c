@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The vCPUs of one CPU in turn, by time: each runs until it waits or its turn is over. */
+#include "features/smp/smp.h"
+
+/* Long enough for the change to cost nothing, and no longer than a guest waits for an answer of another vCPU. */
+#define TURN_NS 2000000u
+
+void smp_switch(struct smp_cpu *cpu, struct smp_vcpu *v)
+{
+	if (cpu->current == v)
+		return;
+	__atomic_store_n(&cpu->current, v, __ATOMIC_SEQ_CST);
+	plat_cpu_bind(&v->vcpu->attention);
+}
+
+static bool has_work(const struct smp_vcpu *v)
+{
+	return !v->idle || vcpu_attention(v->vcpu) != 0;
+}
+
+static unsigned place_of(const struct smp_cpu *cpu, const struct smp_vcpu *v)
+{
+	unsigned n = 0;
+
+	while (cpu->vcpus[n] != v)
+		n++;
+	return n;
+}
+
+/* The next one behind the present, or the present one if no other has anything to do; NULL if none has. */
+static struct smp_vcpu *next_with_work(const struct smp_cpu *cpu)
+{
+	unsigned first = place_of(cpu, cpu->current) + 1;
+
+	for (unsigned n = 0; n < cpu->nr_vcpus; n++) {
+		struct smp_vcpu *v = cpu->vcpus[(first + n) % cpu->nr_vcpus];
+
+		if (has_work(v))
+			return v;
+	}
+	return NULL;
+}
+
+/* The host knows one deadline for all vCPUs of the CPU, and raises ATTN_TIMER for the one that runs. */
+static void share_deadline(struct smp_cpu *cpu, bool others_wait)
+{
+	uint64_t now = plat_time_ns(), first = others_wait ? cpu->turn_end : TIMER_NEVER;
+
+	for (unsigned n = 0; n < cpu->nr_vcpus; n++) {
+		struct smp_vcpu *v = cpu->vcpus[n];
+
+		if (v->deadline <= now) {
+			__atomic_fetch_or(&v->vcpu->attention, ATTN_TIMER, __ATOMIC_RELAXED);
+			v->deadline = TIMER_NEVER; /* until its timers were looked at */
+		}
+		first = v->deadline < first ? v->deadline : first;
+	}
+	if (first != cpu->armed || first <= now)
+		plat_deadline_set(first);
+	cpu->armed = first;
+}
+
+/* Chooses whose turn it is: the present one's as long as it has work and time. NULL: nobody has work. */
+static struct smp_vcpu *choose(struct smp_cpu *cpu)
+{
+	struct smp_vcpu *other;
+	uint64_t now;
+
+	if (cpu->nr_vcpus == 1)
+		return has_work(cpu->current) ? cpu->current : NULL;
+	now = plat_time_ns();
+	other = next_with_work(cpu);
+	if (other != NULL && other != cpu->current && has_work(cpu->current) && now < cpu->turn_end) {
+		share_deadline(cpu, true);
+		return cpu->current;
+	}
+	cpu->turn_end = now + TURN_NS;
+	share_deadline(cpu, other != NULL && other != cpu->current && has_work(cpu->current));
+	return other;
+}
+
+static void give_turn(struct smp_cpu *cpu, struct smp_vcpu *v)
+{
+	smp_switch(cpu, v);
+	if (v->idle)
+		vcpu_idle_end(v->vcpu);
+	v->idle = vcpu_turn(v->vcpu);
+	if (v->idle && vcpu_idle_begin(v->vcpu))
+		v->idle = false;
+}
+
+void smp_take_turns(struct smp_cpu *cpu)
+{
+	const struct vm *vm = cpu->smp->vm;
+
+	while (!vm_is_requested(vm)) {
+		struct smp_vcpu *v = choose(cpu);
+
+		if (v != NULL)
+			give_turn(cpu, v);
+		else
+			plat_wait(&cpu->current->vcpu->attention);
+	}
+}
+
+/* One that comes later than what the host knows is found in time, by share_deadline(). */
+static void add_deadline(struct smp_vcpu *v, uint64_t deadline_ns)
+{
+	v->deadline = deadline_ns;
+	if (deadline_ns >= v->cpu->armed)
+		return;
+	v->cpu->armed = deadline_ns;
+	plat_deadline_set(deadline_ns);
+}
+
+void smp_deadline(struct vcpu *v, uint64_t deadline_ns)
+{
+	struct smp_vcpu *self = v->smp;
+
+	if (self == NULL || (self->cpu == smp_cpu() && self->cpu->nr_vcpus == 1))
+		plat_deadline_set(deadline_ns);
+	else if (self->cpu == smp_cpu())
+		add_deadline(self, deadline_ns);
+	else
+		vcpu_kick(v, ATTN_TIMER);
+}
