@@ -21,7 +21,7 @@
 static struct memory memory;
 static struct {
 	uint64_t gpa, size;
-	uint8_t old; /* first byte when the callback came */
+	uint8_t now; /* first byte when the callback came */
 } written[16];
 static unsigned nr_written;
 
@@ -174,7 +174,7 @@ static void on_written(void *ctx, uint64_t gpa, uint64_t size)
 	assert_true(nr_written < sizeof(written) / sizeof(written[0]));
 	written[nr_written].gpa = gpa;
 	written[nr_written].size = size;
-	written[nr_written].old = *(uint8_t *)memory_borrow(&memory, gpa, 1);
+	written[nr_written].now = *(uint8_t *)memory_borrow(&memory, gpa, 1);
 	nr_written++;
 }
 
@@ -214,7 +214,7 @@ static void test_only_marked_pages_are_announced(void **state)
 	assert_int_equal(nr_written, 2);
 	assert_int_equal(written[0].gpa, 3 * PAGE);
 	assert_int_equal(written[0].size, PAGE);
-	assert_int_equal(written[0].old, 1); /* before the bytes change */
+	assert_int_equal(written[0].now, 9); /* when the bytes have changed */
 	assert_int_equal(written[1].gpa, 4 * PAGE);
 	assert_int_equal(written[1].size, 16);
 	assert_int_equal(memory_zero(&memory, 3 * PAGE + 5, 1), 0);

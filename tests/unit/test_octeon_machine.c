@@ -363,7 +363,7 @@ static void mailboxes_reach_their_core(void **state)
 	assert_int_equal(cpus[1].cp0.cause, 0);
 }
 
-static void io_clock_is_the_boot_cores_counter(void **state)
+static void io_clock_is_one_counter_for_all_cores(void **state)
 {
 	(void)state;
 	timer_ticks = 0x123456789ab;
@@ -420,7 +420,7 @@ int main(void)
 		cmocka_unit_test_setup(uart_as_the_early_console_uses_it, board),
 		cmocka_unit_test_setup(soft_reset_asks_for_a_reset, board),
 		cmocka_unit_test_setup(mailboxes_reach_their_core, board),
-		cmocka_unit_test_setup(io_clock_is_the_boot_cores_counter, board),
+		cmocka_unit_test_setup(io_clock_is_one_counter_for_all_cores, board),
 		cmocka_unit_test_setup(reset_silences_the_board, board),
 		cmocka_unit_test_setup(describe_names_what_is_not_modelled, board),
 	};
