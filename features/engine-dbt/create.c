@@ -38,6 +38,7 @@ static void find_parts(struct dbt *d)
 	/* Where instructions are counted, control comes to the engine too often. */
 	d->return_ops = d->counted ? NULL : dbt_part(DBT_RETURNS);
 	d->runtime.returns = d->return_ops != NULL ? d->return_ops->code : NULL;
+	d->runtime.atomics = dbt_part(DBT_ATOMICS);
 	d->runtime.jumps = d->jump_ops != NULL ? d->jump_ops->code : NULL;
 	d->blocks.dropped = dropped;
 	d->blocks.dropped_ctx = d;
@@ -85,6 +86,7 @@ static void make_runtime(struct dbt *d)
 		.counts = offsetof(struct dbt, addends),
 		.ll_valid = offsetof(struct mips_cpu, ll_valid),
 		.ll_address = offsetof(struct mips_cpu, ll_address),
+		.ll_value = offsetof(struct mips_cpu, ll_value),
 		.fp_status = offsetof(struct mips_cpu, fpu.fcsr),
 		.fp_last = offsetof(struct mips_cpu, fpu.last),
 		.fp_masks = offsetof(struct dbt, fp_masks),

@@ -89,6 +89,8 @@ typedef uint8_t ir_var;
 		 /* without MAPs */                                                                                                      \
 	X(SC)    /* if the link of LL is there and for a + imm: memory[a + imm] = b, d = 1, and no link. */                              \
 		 /* Else as EXEC */                                                                                                      \
+		 /* With several vCPUs: d = whether memory still was what LL loaded, and only then it is written */                      \
+	X(FENCE) /* with several vCPUs: no load behind it is done before all stores in front of it are seen */                           \
 	X(EXEC)  /* the front end's helper executes the instruction at pc; any state may change */                                       \
 	X(STATE) /* d = the field of the state at offset imm, size bytes, is_signed */                                                   \
 	X(PUT)   /* the field of the state at offset imm, size bytes = a */                                                              \

@@ -21,7 +21,8 @@ enum dbt_part_kind {
 	DBT_LINKING,     /**< ops is a struct dbt_linking */
 	DBT_JUMPS,       /**< ops is a struct dbt_jumps */
 	DBT_SUPERBLOCKS, /**< ops is a struct dbt_shape */
-	DBT_RETURNS      /**< ops is a struct dbt_returns */
+	DBT_RETURNS,     /**< ops is a struct dbt_returns */
+	DBT_ATOMICS      /**< ops is a struct x86_atomics */
 };
 
 /** A part. */

@@ -17,30 +17,78 @@ void dbt_forget_jumps(struct dbt *d, uint64_t va)
 		d->return_ops->forget(&d->returns, va);
 }
 
+static struct dbt *dbt_at(const struct vm *vm, unsigned vcpu)
+{
+	return dbt(mips_cpu(vm->vcpus[vcpu]));
+}
+
+/* True if some vCPU has translated code of the page. */
+static bool is_translated(const struct vm *vm, uint64_t gpa)
+{
+	for (unsigned n = 0; n < vm->nr_vcpus; n++)
+		if (blocks_in_page(&dbt_at(vm, n)->blocks, gpa))
+			return true;
+	return false;
+}
+
+/* Drops what all vCPUs made of [gpa, gpa + size), within one page. They are stopped. */
+static void drop_code(struct vm *vm, uint64_t gpa, uint64_t size)
+{
+	for (unsigned n = 0; n < vm->nr_vcpus; n++) {
+		struct dbt *d = dbt_at(vm, n);
+
+		if (blocks_invalidate(&d->blocks, gpa, size) != 0)
+			d->code_changed = true;
+	}
+	if (!is_translated(vm, gpa))
+		memory_mark_code(&vm->memory, gpa, false);
+}
+
 static void code_written(void *ctx, uint64_t gpa, uint64_t size)
 {
-	struct dbt *d = ctx;
+	struct vm *vm = ctx;
 
+	smp_lock(&vm->memory.code_lock);
+	smp_stop_others(vm);
 	while (size != 0) {
 		uint64_t part = GUEST_PAGE_SIZE - (gpa & ~GUEST_PAGE_MASK);
 
 		part = part < size ? part : size;
-		if (blocks_invalidate(&d->blocks, gpa, part) != 0) {
-			d->code_changed = true;
-			if (!blocks_in_page(&d->blocks, gpa))
-				memory_mark_code(&d->cpu.vcpu.vm->memory, gpa, false);
-		}
+		drop_code(vm, gpa, part);
 		gpa += part;
 		size -= part;
 	}
+	smp_resume_others(vm);
+	smp_unlock(&vm->memory.code_lock);
+}
+
+/*
+ * From now on stores to the page are heard of; those that vCPUs know the way to already take it no more. Before it is
+ * translated: what is stored afterwards drops the translation.
+ */
+static void mark_code(struct vm *vm, uint64_t gpa)
+{
+	if (memory_is_code(&vm->memory, gpa))
+		return;
+	memory_mark_code(&vm->memory, gpa, true);
+	smp_stop_others(vm);
+	for (unsigned n = 0; n < vm->nr_vcpus; n++)
+		mips_stlb_protect(mips_cpu(vm->vcpus[n]), gpa);
+	smp_resume_others(vm);
+}
+
+/* Marks that others may need stay; the next store to the page takes them away if nobody does. */
+static void unmark_all(const struct dbt *d)
+{
+	struct vm *vm = d->cpu.vcpu.vm;
+
+	for (uint32_t n = 0; n < d->blocks.nr_blocks && vm->nr_vcpus == 1; n++)
+		memory_mark_code(&vm->memory, d->blocks.blocks[n].key.gpa, false);
 }
 
 void dbt_flush_blocks(struct dbt *d)
 {
-	struct memory *memory = &d->cpu.vcpu.vm->memory;
-
-	for (uint32_t n = 0; n < d->blocks.nr_blocks; n++)
-		memory_mark_code(memory, d->blocks.blocks[n].key.gpa, false);
+	unmark_all(d);
 	blocks_flush(&d->blocks);
 	d->next_insn = 0;
 	dbt_forget_jumps(d, ~0ull);
@@ -102,6 +150,7 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 				      .page = page,
 				      .fixed_mapping = is_unmapped(key->pc),
 				      .max_insns = key->max,
+				      .several = d->runtime.atomics != NULL,
 				      .through_branches = d->shape != NULL && d->shape->through_branches,
 				      .path = path,
 				      .nr_path = nr_path,
@@ -123,6 +172,7 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 	if (!blocks_have_room(b, X86_BLOCK_MAX_BYTES, X86_MAX_EXITS) || d->max_insns - d->next_insn < MIPS_BLOCK_INSNS)
 		dbt_flush_blocks(d);
 	made.heat = path == NULL ? heat_of(d, key) : 0;
+	mark_code(c->vcpu.vm, key->gpa);
 	source.insns = &d->insns[d->next_insn];
 	find_next_page(c, &source);
 	mips_translate_block(&source, d->ir);
@@ -150,10 +200,6 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 				.first_exit = made.first_exit,
 				.nr_exits = made.nr_exits };
 	add_exits(d, &made);
-	if (!memory_is_code(&c->vcpu.vm->memory, key->gpa)) {
-		memory_mark_code(&c->vcpu.vm->memory, key->gpa, true);
-		mips_stlb_protect(c, key->gpa);
-	}
 	return blocks_add(b, &block);
 }
 
@@ -196,7 +242,9 @@ uint32_t dbt_block_at_pc(struct mips_cpu *c, bool careful, uint32_t max)
 			return BLOCK_NONE;
 		}
 		d->counts.misses++;
+		smp_lock(&c->vcpu.vm->memory.code_lock);
 		n = translate(d, &key, page, NULL, 0);
+		smp_unlock(&c->vcpu.vm->memory.code_lock);
 	}
 	if (!careful && max == 0 && d->jump_ops != NULL)
 		d->jump_ops->remember(&d->jumps, c->pc, c->fetch_key, d->blocks.blocks[n].code);
@@ -218,14 +266,18 @@ void dbt_follow_path(struct mips_cpu *c)
 	if (n != BLOCK_NONE)
 		d->heat[n % DBT_HEAT] = UINT32_MAX;
 	nr_path = d->shape->follow(d, path);
-	/* Code is translated for the mode that the guest is in. */
-	n = blocks_find(&d->blocks, &key);
 	page = memory_borrow(&c->vcpu.vm->memory, key.gpa & GUEST_PAGE_MASK, GUEST_PAGE_SIZE);
-	if (n == BLOCK_NONE || page == NULL || c->code_mode != key.mode)
+	/* Code is translated for the mode that the guest is in. */
+	if (page == NULL || c->code_mode != key.mode)
 		return;
-	d->counts.hot++;
-	blocks_drop(&d->blocks, n);
-	translate(d, &key, page, path, nr_path);
+	smp_lock(&c->vcpu.vm->memory.code_lock);
+	n = blocks_find(&d->blocks, &key);
+	if (n != BLOCK_NONE) {
+		d->counts.hot++;
+		blocks_drop(&d->blocks, n);
+		translate(d, &key, page, path, nr_path);
+	}
+	smp_unlock(&c->vcpu.vm->memory.code_lock);
 }
 
 static void fetch_changed(struct mips_cpu *c, uint64_t va)
@@ -240,6 +292,6 @@ void dbt_watch_code(struct dbt *d)
 	struct memory *memory = &d->cpu.vcpu.vm->memory;
 
 	memory->code_written = code_written;
-	memory->code_ctx = d;
+	memory->code_ctx = d->cpu.vcpu.vm;
 	d->cpu.fetch_changed = fetch_changed;
 }

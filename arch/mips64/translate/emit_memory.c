@@ -71,13 +71,20 @@ static void store_conditional(struct mips_front *f, uint32_t w, unsigned size, c
 /* LL and LLD. */
 static void load_linked(struct mips_front *f, uint32_t w, unsigned size)
 {
-	ir_var va = mips_temp(f), one;
+	ir_var va = mips_temp(f), one, loaded;
 	struct ir_op *o;
 
 	mips_emit_imm(f, IR_ADDI, va, mips_rs(w), (uint64_t)(int64_t)mips_simm(w));
 	o = mips_emit_imm(f, IR_LOAD, mips_rt(w), va, 0);
 	o->size = (uint8_t)size;
 	o->is_signed = o->aligned = true;
+	loaded = o->d;
+	if (f->source->several) {
+		o = mips_emit(f, IR_PUT);
+		o->a = loaded;
+		o->size = 8;
+		o->imm = MIPS_STATE(ll_value);
+	}
 	one = mips_emit_temp_const(f, 1);
 	o = mips_emit(f, IR_PUT);
 	o->a = va;

@@ -29,6 +29,7 @@ struct mips_source {
 	bool fixed_mapping; /**< pc is in an unmapped segment: code of other pages may be linked to */
 	unsigned
 		max_insns; /**< end after so many instructions, or one more if that ends with a delay slot; 0: no limit */
+	bool several;      /**< there are several vCPUs: LL keeps what it loads */
 	bool through_branches; /**< go on behind forward branches that are not taken */
 	/** Where the guest went at each branch when it came this way: the block follows. NULL if that is not known. */
 	const uint64_t *path;

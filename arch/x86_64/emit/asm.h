@@ -112,6 +112,11 @@ void x86_setcc8(struct x86_asm *a, enum x86_cc cc, enum x86_reg d);
 void x86_setcc(struct x86_asm *a, enum x86_cc cc, enum x86_reg d);
 void x86_bswap(struct x86_asm *a, bool wide, enum x86_reg d);
 
+/** LOCK CMPXCHG: if memory is RAX, it becomes s, and ZF is set; else RAX becomes memory. */
+void x86_lock_cmpxchg(struct x86_asm *a, bool wide, struct x86_mem m, enum x86_reg s);
+/** No load behind it is done before all stores in front of it are seen. Changes the flags. */
+void x86_fence(struct x86_asm *a);
+
 /* Arithmetic. */
 void x86_alu(struct x86_asm *a, enum x86_alu op, bool wide, enum x86_reg d, enum x86_reg s);
 void x86_alu_imm(struct x86_asm *a, enum x86_alu op, bool wide, enum x86_reg d, int32_t value);

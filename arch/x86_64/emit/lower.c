@@ -358,6 +358,7 @@ static void lower_op(struct x86_lowering *s, const struct ir_op *o)
 	case IR_MAP: emit_map(s, o); break;
 	case IR_SAME: emit_same(s, o); break;
 	case IR_SC: x86_lower_sc(s, o); break;
+	case IR_FENCE: s->r->atomics->fence(s); break;
 	case IR_EXEC: emit_exec(s, o); break;
 	case IR_TRAP: emit_trap(s, o); break;
 	case IR_DIV:

@@ -41,6 +41,7 @@ struct x86_layout {
 	int32_t counts;       /**< 16 bytes, aligned so, for each number n up to 255: {n, 0} */
 	int32_t ll_valid;     /**< 8 bits: there is a link */
 	int32_t ll_address;   /**< 64 bits: guest address of the link */
+	int32_t ll_value;     /**< what it loaded; for x86_atomics only */
 	int32_t fp_status;    /**< 32 bits, of which FCMP sets one */
 	int32_t fp_last;      /**< struct x86_fp_last */
 	int32_t fp_masks;     /**< struct x86_fp_masks, 16-byte aligned */
@@ -129,12 +130,24 @@ struct x86_return_code {
 	void (*unpaired)(const struct x86_runtime *r, struct x86_asm *a);
 };
 
+struct x86_lowering;
+
+/** How generated code deals with other vCPUs. */
+struct x86_atomics {
+	/** SC: memory at m becomes the operand b in register `value` if it is ll_value; d says whether. RCX is in m. */
+	void (*replace)(struct x86_lowering *s, const struct ir_op *o, enum x86_reg d, enum x86_reg value,
+			struct x86_mem m);
+	/** FENCE. */
+	void (*fence)(struct x86_lowering *s);
+};
+
 /** Code shared by all blocks, made once. */
 struct x86_runtime {
 	struct x86_layout layout;
 	struct x86_helpers helpers;
 	const struct x86_jump_code *jumps;              /**< NULL: without a jump cache */
 	const struct x86_return_code *returns;          /**< NULL: without a stack of returns */
+	const struct x86_atomics *atomics;              /**< NULL: there is one vCPU */
 	uint32_t (*enter)(void *cpu, const void *code); /**< runs a block; returns why it came back */
 	uint64_t exit;                                  /**< EAX says why */
 	uint64_t left;                                  /**< state is in memory already */

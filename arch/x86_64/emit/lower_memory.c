@@ -246,9 +246,13 @@ void x86_lower_sc(struct x86_lowering *s, const struct ir_op *o)
 	other = x86_jcc(s->a, CC_NE, 0);
 	emit_lookup(s, o, base);
 	miss = emit_check(s, s->b->tlb_write);
-	store(s, o, value, target(o, base, RCX));
-	x86_store_imm(s->a, 1, 0, x86_at(RBP, l->ll_valid));
-	x86_mov_imm(s->a, (enum x86_reg)d, 1);
+	if (s->r->atomics != NULL) {
+		s->r->atomics->replace(s, o, (enum x86_reg)d, (enum x86_reg)value, target(o, base, RCX));
+	} else {
+		store(s, o, value, target(o, base, RCX));
+		x86_store_imm(s->a, 1, 0, x86_at(RBP, l->ll_valid));
+		x86_mov_imm(s->a, (enum x86_reg)d, 1);
+	}
 	w = x86_slow_side(s, o, d, miss, &before);
 	w->from[1] = no_link;
 	w->from[2] = other;
