@@ -19,7 +19,7 @@
 #define LINE 256u
 #define MIB  ((uint64_t)1 << 20)
 
-const struct params husk_params = { .version = "probe", .log_level = LOG_DEBUG };
+const struct params husk_params = { .version = "probe", .log_level = LOG_DEBUG, .vcpus = 16 };
 
 /* What images have and the linker script must place: a part of a payload, which nothing names. */
 static const char payload[] __attribute__((used, section(".payload.probe"))) = "probe payload";
@@ -405,6 +405,9 @@ static const struct {
 	{ "exit", leave },
 };
 
+/* Commands of host_pc_smp_probe.c, where it is linked. True if it has that one. */
+bool probe_smp(const char *name, const char *argument) __attribute__((weak));
+
 static void run_line(char *line)
 {
 	char *argument = strchr(line, ' ');
@@ -417,7 +420,8 @@ static void run_line(char *line)
 			return;
 		}
 	}
-	log_text("unknown command %s\n", line);
+	if (probe_smp == NULL || !probe_smp(line, argument != NULL ? argument : ""))
+		log_text("unknown command %s\n", line);
 }
 
 enum husk_exit husk_main(void)

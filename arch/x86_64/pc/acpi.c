@@ -193,11 +193,21 @@ static void read_fadt(phys_view *view, const struct table *t, struct acpi_info *
 #define MADT_ENABLED  1u
 #define ISA_COM1      4u
 
+/* 5.2.12.2, 5.2.12.12 */
+static void read_cpu(const struct table *e, bool x2, struct acpi_info *out)
+{
+	if ((field(e, x2 ? 8 : 4, 4) & MADT_ENABLED) == 0)
+		return;
+	if (out->nr_cpus < ACPI_MAX_CPUS)
+		out->cpu_ids[out->nr_cpus] = (uint32_t)field(e, x2 ? 4 : 3, x2 ? 4 : 1);
+	out->nr_cpus++;
+}
+
 static void read_madt_entry(const struct table *e, struct acpi_info *out)
 {
 	switch (e->bytes[0]) {
-	case MADT_LAPIC: out->nr_cpus += (field(e, 4, 4) & MADT_ENABLED) != 0; break;
-	case MADT_X2APIC: out->nr_cpus += (field(e, 8, 4) & MADT_ENABLED) != 0; break;
+	case MADT_LAPIC:
+	case MADT_X2APIC: read_cpu(e, e->bytes[0] == MADT_X2APIC, out); break;
 	case MADT_IOAPIC:
 		if (e->length >= 12 && out->nr_ioapics < ACPI_MAX_IOAPICS)
 			out->ioapics[out->nr_ioapics++] =

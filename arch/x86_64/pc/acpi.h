@@ -17,6 +17,7 @@
 #include "arch/x86_64/pc/boot_info.h"
 
 #define ACPI_MAX_IOAPICS 8u
+#define ACPI_MAX_CPUS    32u
 
 #define ACPI_SPACE_MEMORY 0u
 #define ACPI_SPACE_IO     1u
@@ -46,8 +47,9 @@ struct acpi_info {
 
 	struct acpi_ioapic ioapics[ACPI_MAX_IOAPICS];
 	unsigned nr_ioapics;
-	unsigned nr_cpus;     /**< enabled processors */
-	bool com1_overridden; /**< ISA interrupt 4 has a source override: the next two */
+	uint32_t cpu_ids[ACPI_MAX_CPUS]; /**< APIC ids of the first of them */
+	unsigned nr_cpus;                /**< enabled processors */
+	bool com1_overridden;            /**< ISA interrupt 4 has a source override: the next two */
 	uint32_t com1_gsi;
 	uint16_t com1_flags; /**< MPS INTI flags (ACPI 6.4, 5.2.12.5) */
 };

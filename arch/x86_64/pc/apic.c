@@ -228,11 +228,10 @@ static void lapic_open(void)
 	}
 }
 
-void apic_init(const struct acpi_info *acpi)
+void apic_init_cpu(void)
 {
 	uint32_t entries;
 
-	pic_init(0);
 	lapic_open();
 	entries = (lapic_read(LAPIC_VERSION) >> 16 & 0xff) + 1;
 	lapic_write(LAPIC_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
@@ -245,6 +244,12 @@ void apic_init(const struct acpi_info *acpi)
 		lapic_write(LAPIC_LVT_COUNTERS, LVT_MASKED);
 	if (entries >= 6)
 		lapic_write(LAPIC_LVT_THERMAL, LVT_MASKED);
+}
+
+void apic_init(const struct acpi_info *acpi)
+{
+	pic_init(0);
+	apic_init_cpu();
 	ioapics_init(acpi);
 }
 
@@ -258,21 +263,21 @@ bool apic_is_x2(void)
 	return x2apic;
 }
 
-void apic_send(uint32_t id, unsigned vector)
+void apic_send(uint32_t id, unsigned message)
 {
 	uint64_t flags;
 
 	if (x2apic) {
 		/* 10.12.9: one MSR; WRMSR to it does not order earlier stores (10.12.3). */
 		__asm__ volatile("mfence; lfence" : : : "memory");
-		wrmsr(MSR_X2APIC + LAPIC_ICR_LOW / 16, (uint64_t)id << 32 | ICR_ASSERT | vector);
+		wrmsr(MSR_X2APIC + LAPIC_ICR_LOW / 16, (uint64_t)id << 32 | ICR_ASSERT | message);
 		return;
 	}
 	flags = irq_save();
 	while ((lapic_read(LAPIC_ICR_LOW) & ICR_PENDING) != 0)
 		cpu_relax();
 	lapic_write(LAPIC_ICR_HIGH, id << 24);
-	lapic_write(LAPIC_ICR_LOW, ICR_ASSERT | vector);
+	lapic_write(LAPIC_ICR_LOW, ICR_ASSERT | message);
 	irq_restore(flags);
 }
 

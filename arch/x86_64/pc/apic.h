@@ -11,14 +11,22 @@
 /** Enables the calling CPU's local APIC and masks all other sources. Ends the run if there is none. */
 void apic_init(const struct acpi_info *acpi);
 
+/** The part of it that is about another CPU, which calls it. */
+void apic_init_cpu(void);
+
 /** Identifier of the calling CPU. */
 uint32_t apic_id(void);
 
 /** Whether the local APIC is used through MSRs. */
 bool apic_is_x2(void);
 
-/** Sends an interrupt to another CPU. */
-void apic_send(uint32_t id, unsigned vector);
+/* Messages other than interrupts (Intel SDM 3A, figure 10-12): delivery modes. */
+#define APIC_NMI      (4u << 8)
+#define APIC_INIT     (5u << 8)
+#define APIC_START_UP (6u << 8) /**< | number of the page that the CPU starts at, in real mode */
+
+/** Sends a message to another CPU: an interrupt, which is its vector, or one of the above. */
+void apic_send(uint32_t id, unsigned message);
 
 /** Ends the handling of `vector`, whatever it was. */
 void apic_end_of_interrupt(unsigned vector);

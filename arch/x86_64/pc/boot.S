@@ -139,6 +139,7 @@ start64:
 
 	.section .rodata.boot, "a"
 	.balign 8
+	.globl boot_gdt
 boot_gdt:
 	.quad 0
 	.quad 0x00af9b000000ffff /* code, 64 bits, accessed */
@@ -157,6 +158,7 @@ boot_gdt_pointer:
 
 	.section .bss.boot, "aw", @nobits
 	.balign 4096
+	.globl boot_pml4
 boot_pml4:
 	.skip 4096
 boot_pointers:

@@ -25,11 +25,11 @@ static struct {
 	uint64_t tsc_hz;
 	uint64_t ns_scale; /* nanoseconds per tick, 32.32 bits */
 	uint64_t timer_hz;
-	uint64_t longest_ns;
 	const char *source;
 	void (*poll[CLOCK_POLLERS])(void);
 	unsigned nr_polls;
-	uint64_t wall_ns; /* wall clock at time 0, or 0 */
+	const struct pc_cpu *poller; /* the CPU that does */
+	uint64_t wall_ns;            /* wall clock at time 0, or 0 */
 } host_clock;
 
 /* --- rate of the TSC: as the CPU or the hypervisor tells, else measured */
@@ -267,7 +267,6 @@ void clock_init(const struct acpi_info *acpi)
 	uint64_t wall = rtc_read(acpi->century);
 
 	find_tsc_rate(acpi);
-	host_clock.longest_ns = LONGEST_NS;
 	host_clock.ns_scale = (NS_PER_S << 32) / host_clock.tsc_hz;
 	host_clock.start = start;
 	host_clock.wall_ns = wall * NS_PER_S;
@@ -285,6 +284,16 @@ void clock_init(const struct acpi_info *acpi)
 		log_error("the local APIC's timer does not run");
 		plat_exit(HUSK_EXIT_HOST);
 	}
+}
+
+void clock_init_cpu(void)
+{
+	if (host_clock.timer_hz == 0) {
+		apic_timer_use_deadline();
+		return;
+	}
+	apic_timer_calibrate(); /* the divisor */
+	apic_timer_start(0);
 }
 
 struct clock_facts clock_facts(void)
@@ -341,7 +350,7 @@ static void stop_timer(void)
 /* Fires the deadline if it has passed, else arms the timer for it or for a part of the way. Interrupts masked. */
 static void run_deadline(struct pc_cpu *cpu)
 {
-	uint64_t left = host_clock.longest_ns;
+	uint64_t left = cpu == host_clock.poller ? POLL_NS : LONGEST_NS;
 	uint64_t now = plat_time_ns();
 
 	if (cpu->deadline_ns <= now) {
@@ -349,7 +358,7 @@ static void run_deadline(struct pc_cpu *cpu)
 		if (cpu->attention != NULL)
 			__atomic_fetch_or(cpu->attention, ATTN_TIMER, __ATOMIC_RELEASE);
 	}
-	if (cpu->deadline_ns == UINT64_MAX && host_clock.nr_polls == 0) {
+	if (cpu->deadline_ns == UINT64_MAX && cpu != host_clock.poller) {
 		stop_timer();
 		return;
 	}
@@ -364,16 +373,18 @@ void clock_poll(void (*look)(void))
 
 	if (host_clock.nr_polls < CLOCK_POLLERS)
 		host_clock.poll[host_clock.nr_polls++] = look;
-	host_clock.longest_ns = POLL_NS;
+	host_clock.poller = cpu_this();
 	run_deadline(cpu_this());
 	irq_restore(flags);
 }
 
 void clock_interrupt(void)
 {
-	for (unsigned i = 0; i < host_clock.nr_polls; i++)
+	struct pc_cpu *cpu = cpu_this();
+
+	for (unsigned i = 0; cpu == host_clock.poller && i < host_clock.nr_polls; i++)
 		host_clock.poll[i]();
-	run_deadline(cpu_this());
+	run_deadline(cpu);
 }
 
 void plat_deadline_set(uint64_t deadline_ns)

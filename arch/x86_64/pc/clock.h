@@ -11,9 +11,12 @@
 /** Finds out how fast the TSC and the timer run. Ends the run if the computer cannot tell. After apic_init(). */
 void clock_init(const struct acpi_info *acpi);
 
+/** The part of it that is about another CPU, which calls it. */
+void clock_init_cpu(void);
+
 #define CLOCK_POLLERS 2u
 
-/** Has `look` called about every millisecond, with interrupts masked; for what has no interrupt. At most CLOCK_POLLERS. */
+/** Has `look` called about every millisecond on this CPU, with interrupts masked; for what has no interrupt. At most CLOCK_POLLERS. */
 void clock_poll(void (*look)(void));
 
 /** The timer's interrupt. */

@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* State of one host CPU, found through its GS base. There is one now; others are additions. */
+/*
+ * State of one host CPU, found through its GS base. What depends on how many there are is in one.c, or in smp/ in its
+ * place: the image has one of them.
+ */
 #ifndef PC_CPU_H
 #define PC_CPU_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "arch/x86_64/pc/acpi.h"
+#include "arch/x86_64/pc/boot_info.h"
+#include "arch/x86_64/pc/trap.h"
 
 /** Belongs to its CPU; other CPUs only read self, apic_id and attention. */
 struct pc_cpu {
@@ -18,8 +25,20 @@ struct pc_cpu {
 	void *fpu_borrower;
 };
 
-/** Makes the calling CPU the boot CPU and switches on what C code and protection need. */
-void cpu_init(void);
+/** Makes `cpu`, which is zero, the calling CPU, and switches on what C code and protection need. */
+void cpu_init(struct pc_cpu *cpu);
+
+/** The CPU that the image was started on. */
+extern struct pc_cpu *const cpu_boot;
+
+/** Starts other CPUs, if the image is for several; on the boot CPU, when its own parts are ready. */
+void cpu_start_others(const struct boot_info *boot, const struct acpi_info *acpi);
+
+/** The run ends: other CPUs halt for good. Does not come back where another CPU has called it before. */
+void cpu_stop_others(void);
+
+/** Stacks that the calling CPU may run on, for reports. */
+const struct guarded_stack *cpu_stacks(size_t *count);
 
 /** The calling CPU. */
 static inline struct pc_cpu *cpu_this(void)

@@ -7,6 +7,7 @@
 #include <husk/platform.h>
 
 #include "arch/x86_64/pc/boot.h"
+#include "arch/x86_64/pc/cpu.h"
 #include "arch/x86_64/pc/trap.h"
 #include "arch/x86_64/pc/x86.h"
 
@@ -65,7 +66,7 @@ static void __attribute__((format(printf, 1, 2))) say(const char *format, ...)
 static void say_page_fault(const struct trap_frame *f, uint64_t cr2)
 {
 	size_t count;
-	const struct guarded_stack *s = trap_stacks(&count);
+	const struct guarded_stack *s = cpu_stacks(&count);
 
 	for (size_t i = 0; i < count; i++) {
 		if (cr2 - (s[i].base - PAGE) < PAGE)
@@ -94,7 +95,7 @@ static void say_registers(const struct trap_frame *f)
 static void say_stack(uint64_t rsp)
 {
 	size_t count;
-	const struct guarded_stack *s = trap_stacks(&count);
+	const struct guarded_stack *s = cpu_stacks(&count);
 
 	for (size_t i = 0; i < count; i++) {
 		uint64_t top = s[i].base + s[i].size;
@@ -116,6 +117,7 @@ _Noreturn void fault_report(const struct trap_frame *f)
 	uint64_t cr2 = read_cr2();
 
 	irq_disable();
+	cpu_stop_others();
 	if (reporting) {
 		static const char again[] = "\nhusk: another exception while reporting\n";
 

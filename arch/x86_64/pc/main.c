@@ -68,7 +68,7 @@ static void route_console(void)
 
 _Noreturn void pc_main(uint32_t protocol, uint32_t structure)
 {
-	cpu_init();
+	cpu_init(cpu_boot);
 	trap_init();
 	serial_init(&serial_com1, SERIAL_COM1, cpu_console_input);
 	read_boot_info(protocol, structure);
@@ -78,6 +78,7 @@ _Noreturn void pc_main(uint32_t protocol, uint32_t structure)
 	apic_init(&acpi);
 	cpu_this()->apic_id = apic_id();
 	clock_init(&acpi);
+	cpu_start_others(&boot, &acpi);
 	irq_enable();
 	route_console();
 	plat_exit(husk_main());

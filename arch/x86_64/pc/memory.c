@@ -27,6 +27,7 @@
 #define PTE_WRITE    ((uint64_t)1 << 1)
 #define PTE_WT       ((uint64_t)1 << 3)
 #define PTE_UNCACHED ((uint64_t)1 << 4)
+#define PTE_USED     ((uint64_t)3 << 5) /* accessed, dirty: set by CPUs */
 #define PTE_LARGE    ((uint64_t)1 << 7)
 #define PTE_GLOBAL   ((uint64_t)1 << 8)
 #define PTE_NX       ((uint64_t)1 << 63)
@@ -162,7 +163,10 @@ static int split(uint64_t *entry, unsigned level)
 	return 0;
 }
 
-/* Changes how RAM may be accessed at its own address. The only CPU is this one: no other has to forget anything. */
+/*
+ * Changes how RAM may be accessed at its own address. Nobody but this CPU has used it, and others forget what they may
+ * know of it before they begin to.
+ */
 static int protect(uint64_t base, uint64_t end, uint64_t flags)
 {
 	int err = 0;
@@ -245,7 +249,7 @@ void memory_init(const struct boot_info *info)
 	write_cr0(read_cr0() | CR0_WP);
 }
 
-int memory_map_device(uint64_t pa)
+static int map_page(uint64_t pa, uint64_t flags)
 {
 	uint64_t page = pa & ~(uint64_t)(RANGE_PAGE - 1);
 	uint64_t *entry;
@@ -255,15 +259,30 @@ int memory_map_device(uint64_t pa)
 	entry = entry_at(page, 0);
 	if (entry == NULL)
 		return -ENOMEM;
-	if (*entry == (page | MAP_DEVICE))
+	if ((*entry & ~PTE_USED) == (page | flags))
 		return 0;
 	if ((*entry & PTE_PRESENT) != 0)
 		return -EINVAL;
-	*entry = page | MAP_DEVICE;
+	*entry = page | flags;
 	return 0;
 }
 
-void *plat_ram_alloc(size_t bytes, size_t align)
+int memory_map_device(uint64_t pa)
+{
+	return map_page(pa, MAP_DEVICE);
+}
+
+int memory_map_page(uint64_t pa)
+{
+	return map_page(pa, MAP_DATA);
+}
+
+int memory_unmap(uint64_t base, uint64_t size)
+{
+	return protect(base, base + size, 0);
+}
+
+void *memory_take(size_t bytes, size_t align)
 {
 	if (bytes >= LARGE_PAGE && align < LARGE_PAGE)
 		align = LARGE_PAGE;

@@ -6,6 +6,7 @@
 #ifndef PC_MEMORY_H
 #define PC_MEMORY_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "arch/x86_64/pc/boot_info.h"
@@ -24,5 +25,14 @@ void memory_init(const struct boot_info *info);
  * of range) or -ENOMEM.
  */
 int memory_map_device(uint64_t pa);
+
+/** Maps a page of RAM that is not husk's to give, such as one below 1 MiB. Returns 0, -EINVAL or -ENOMEM. */
+int memory_map_page(uint64_t pa);
+
+/** plat_ram_alloc() for one CPU at a time. */
+void *memory_take(size_t bytes, size_t align);
+
+/** Takes memory that plat_pages_alloc() gave out of reach, for guard pages. Page aligned. Returns 0 or -ENOMEM. */
+int memory_unmap(uint64_t base, uint64_t size);
 
 #endif

@@ -5,6 +5,7 @@
 #include <husk/log.h>
 #include <husk/platform.h>
 
+#include "arch/x86_64/pc/cpu.h"
 #include "arch/x86_64/pc/memory.h"
 #include "arch/x86_64/pc/serial.h"
 #include "arch/x86_64/pc/x86.h"
@@ -84,6 +85,7 @@ _Noreturn void plat_exit(enum husk_exit status)
 	static const char halted[] = "husk: halted\n";
 
 	irq_disable();
+	cpu_stop_others();
 	if (serial_overruns(&serial_com1) != 0)
 		log_warn("COM1 lost input %llu times", (unsigned long long)serial_overruns(&serial_com1));
 	serial_drain(&serial_com1);

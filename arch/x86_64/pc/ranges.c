@@ -133,7 +133,7 @@ uint64_t ranges_total(const struct ranges *rs)
 	return total;
 }
 
-void ranges_from_boot(struct ranges *rs, const struct boot_info *info)
+void ranges_of_ram(struct ranges *rs, const struct boot_info *info)
 {
 	*rs = (struct ranges){ 0 };
 	for (unsigned i = 0; i < info->nr_regions; i++)
@@ -144,6 +144,11 @@ void ranges_from_boot(struct ranges *rs, const struct boot_info *info)
 			ranges_remove(rs, info->regions[i].base, info->regions[i].size);
 	for (unsigned i = 0; i < info->nr_reserved; i++)
 		ranges_remove(rs, info->reserved[i].base, info->reserved[i].size);
+}
+
+void ranges_from_boot(struct ranges *rs, const struct boot_info *info)
+{
+	ranges_of_ram(rs, info);
 	ranges_remove(rs, 0, RANGES_LOWEST);
 	ranges_remove(rs, RANGES_HIGHEST, UINT64_MAX - RANGES_HIGHEST);
 }

@@ -42,7 +42,10 @@ uint64_t ranges_take(struct ranges *rs, uint64_t size, uint64_t align, uint64_t 
 /** Free bytes in all. */
 uint64_t ranges_total(const struct ranges *rs);
 
-/** RAM of the memory map that nothing else claims: where lines overlap, the one that is not RAM wins. */
+/** All RAM of the memory map that nothing else claims. */
+void ranges_of_ram(struct ranges *rs, const struct boot_info *info);
+
+/** Of that, what husk may use: where lines overlap, the one that is not RAM wins. */
 void ranges_from_boot(struct ranges *rs, const struct boot_info *info);
 
 #endif

@@ -106,6 +106,20 @@ void serial_write(struct serial *s, const uint8_t *data, size_t size)
 	}
 }
 
+void serial_write_lines(struct serial *s, const uint8_t *data, size_t size)
+{
+	size_t from = 0;
+
+	for (size_t i = 0; i < size; i++) {
+		if (data[i] != '\n' || (i > 0 && data[i - 1] == '\r'))
+			continue;
+		serial_write(s, data + from, i - from);
+		serial_write(s, (const uint8_t *)"\r\n", 2);
+		from = i + 1;
+	}
+	serial_write(s, data + from, size - from);
+}
+
 void serial_drain(struct serial *s)
 {
 	if (s->present)

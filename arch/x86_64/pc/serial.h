@@ -45,6 +45,9 @@ bool serial_present(const struct serial *s);
 /** Writes all of it; gives up on a transmitter that never gets ready. */
 void serial_write(struct serial *s, const uint8_t *data, size_t size);
 
+/** The same, with the carriage return before each line feed that terminals want. */
+void serial_write_lines(struct serial *s, const uint8_t *data, size_t size);
+
 /** Takes up to `size` received bytes. */
 size_t serial_read(struct serial *s, uint8_t *data, size_t size);
 

@@ -49,9 +49,19 @@ struct stack_area {
 extern struct stack_area trap_stack_area;
 struct stack_area trap_stack_area;
 
-static struct tss tss;
-static uint64_t gdt[5];
+#define GDT_ENTRIES 5u
+
+static struct tss main_tss;
+static uint64_t main_gdt[GDT_ENTRIES];
 static struct gate idt[256];
+
+struct trap_cpu {
+	struct stack_area stacks;
+	struct tss tss;
+	uint64_t gdt[GDT_ENTRIES];
+};
+
+const size_t trap_cpu_size = sizeof(struct trap_cpu);
 
 extern const uint8_t vector_stubs[256][16];
 
@@ -68,21 +78,32 @@ const struct guarded_stack *trap_stacks(size_t *count)
 	return list;
 }
 
-static void load_gdt(void)
+void trap_cpu_stacks(const struct trap_cpu *t, struct guarded_stack stacks[TRAP_STACKS])
 {
-	uint64_t base = (uint64_t)&tss;
-	const struct table_pointer pointer = { .limit = sizeof(gdt) - 1, .base = (uint64_t)gdt };
+	size_t count;
+	const struct guarded_stack *boot = trap_stacks(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		stacks[i] = boot[i];
+		stacks[i].base += (uint64_t)&t->stacks - (uint64_t)&trap_stack_area;
+	}
+}
+
+static void load_gdt(uint64_t gdt[GDT_ENTRIES], struct tss *tss, const struct stack_area *stacks)
+{
+	uint64_t base = (uint64_t)tss;
+	const struct table_pointer pointer = { .limit = GDT_ENTRIES * sizeof(*gdt) - 1, .base = (uint64_t)gdt };
 
 	gdt[SELECTOR_CODE / 8] = 0x00af9b000000ffff;
 	gdt[SELECTOR_DATA / 8] = 0x00cf93000000ffff;
 	/* 8.2.3: a TSS descriptor takes two entries in 64-bit mode. */
 	gdt[SELECTOR_TSS / 8] =
-		(sizeof(tss) - 1) | (base & 0xffffff) << 16 | TSS_AVAILABLE << 40 | (base >> 24 & 0xff) << 56;
+		(sizeof(*tss) - 1) | (base & 0xffffff) << 16 | TSS_AVAILABLE << 40 | (base >> 24 & 0xff) << 56;
 	gdt[SELECTOR_TSS / 8 + 1] = base >> 32;
-	tss.ist[0] = (uint64_t)(trap_stack_area.double_fault + FAULT_STACK);
-	tss.ist[1] = (uint64_t)(trap_stack_area.nmi + FAULT_STACK);
-	tss.ist[2] = (uint64_t)(trap_stack_area.machine_check + FAULT_STACK);
-	tss.io_map_base = sizeof(tss);
+	tss->ist[0] = (uint64_t)(stacks->double_fault + FAULT_STACK);
+	tss->ist[1] = (uint64_t)(stacks->nmi + FAULT_STACK);
+	tss->ist[2] = (uint64_t)(stacks->machine_check + FAULT_STACK);
+	tss->io_map_base = sizeof(*tss);
 	__asm__ volatile("lgdt %0" : : "m"(pointer) : "memory");
 	__asm__ volatile("pushq %0\n\tleaq 1f(%%rip), %%rax\n\tpushq %%rax\n\tlretq\n1:\t"
 			 "mov %1, %%ds\n\tmov %1, %%es\n\tmov %1, %%ss\n\tltr %w2"
@@ -95,6 +116,11 @@ static void load_idt(void)
 {
 	const struct table_pointer pointer = { .limit = sizeof(idt) - 1, .base = (uint64_t)idt };
 
+	__asm__ volatile("lidt %0" : : "m"(pointer) : "memory");
+}
+
+static void fill_idt(void)
+{
 	for (unsigned i = 0; i < 256; i++) {
 		uint64_t stub = (uint64_t)vector_stubs[i];
 
@@ -107,12 +133,18 @@ static void load_idt(void)
 	idt[8].ist = 1;
 	idt[2].ist = 2;
 	idt[18].ist = 3;
-	__asm__ volatile("lidt %0" : : "m"(pointer) : "memory");
 }
 
 void trap_init(void)
 {
-	load_gdt();
+	load_gdt(main_gdt, &main_tss, &trap_stack_area);
+	fill_idt();
+	load_idt();
+}
+
+void trap_init_cpu(struct trap_cpu *t)
+{
+	load_gdt(t->gdt, &t->tss, &t->stacks);
 	load_idt();
 }
 

@@ -32,11 +32,25 @@ struct guarded_stack {
 	uint64_t base, size; /**< the usable part, page aligned; guards are the pages before and after */
 };
 
+#define TRAP_STACKS 4u
+
 /** Stacks of the boot CPU: first the one that code runs on, then those for #DF, NMI and #MC. */
 const struct guarded_stack *trap_stacks(size_t *count);
 
 /** Loads GDT, TSS and IDT; from here on every exception is reported. */
 void trap_init(void);
+
+/** What another CPU's traps need, in zeroed memory, page aligned. */
+struct trap_cpu;
+
+/** Bytes of one. */
+extern const size_t trap_cpu_size;
+
+/** Says which stacks are in there, as for the boot CPU. */
+void trap_cpu_stacks(const struct trap_cpu *t, struct guarded_stack stacks[TRAP_STACKS]);
+
+/** Loads the calling CPU's GDT and TSS from `t`, and the IDT that all CPUs share. */
+void trap_init_cpu(struct trap_cpu *t);
 
 /** Sets what COM2's interrupt calls. There is none before. */
 void trap_set_com2(void (*handler)(void));
