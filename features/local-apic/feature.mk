@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
 features-$(CONFIG_LOCAL_APIC) += local-apic
-objs-local-apic := features/local-apic/local_apic.o
+objs-local-apic := $(addprefix features/local-apic/,local_apic.o $(if $(CONFIG_SMP),posted.o,one.o))
 # As in the engine, whose exits end here: the guest's FPU registers are not in the way.
 cflags-local-apic := -mgeneral-regs-only -Os

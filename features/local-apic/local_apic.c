@@ -61,12 +61,9 @@ enum {
 #define ERROR_RECEIVE  (1u << 6)
 #define ERROR_REGISTER (1u << 7)
 
-#define DELIVERY_FIXED  0u
-#define DELIVERY_LOWEST 1u
-#define DELIVERY_NMI    4u
-#define SHORTHAND_NONE  0u
-#define SHORTHAND_SELF  1u
-#define SHORTHAND_ALL   2u
+#define SHORTHAND_NONE 0u
+#define SHORTHAND_SELF 1u
+#define SHORTHAND_ALL  2u
 
 #define CPUID1_EDX_APIC     (1u << 9)
 #define CPUID1_ECX_X2APIC   (1u << 21)
@@ -150,10 +147,10 @@ static void local_error(struct local_apic *a, uint32_t error)
 
 	a->errors |= error;
 	if ((lvt & LVT_MASKED) == 0 && (lvt & 0xff) >= 16)
-		local_apic_raise(a, (uint8_t)lvt, false);
+		local_apic_raise_own(a, (uint8_t)lvt, false);
 }
 
-void local_apic_raise(struct local_apic *a, uint8_t vector, bool level)
+void local_apic_raise_own(struct local_apic *a, uint8_t vector, bool level)
 {
 	if (vector < 16) { /* 10.5.2 */
 		a->errors |= ERROR_RECEIVE;
@@ -203,8 +200,12 @@ static void end_of_interrupt(struct local_apic *a)
 	if (vector < 0)
 		return;
 	set_bit(a->service, (unsigned)vector, false);
-	if (has_bit(a->level, (unsigned)vector) && a->eoi != NULL)
-		a->eoi(a->eoi_ctx, (uint8_t)vector);
+	if (!has_bit(a->level, (unsigned)vector) || a->eoi == NULL)
+		return;
+	/* An MSR may have brought us here, which no lock is held for. */
+	vm_lock(a->cpu->vcpu.vm);
+	a->eoi(a->eoi_ctx, (uint8_t)vector);
+	vm_unlock(a->cpu->vcpu.vm);
 }
 
 /* --- messages */
@@ -230,15 +231,15 @@ static bool is_match(const struct local_apic *a, const struct local_apic_message
 	return m->logical ? is_logical_match(a, m->destination) : m->destination == a->cpu->vcpu.id;
 }
 
-static void receive(struct local_apic *a, const struct local_apic_message *m)
+void local_apic_receive_own(struct local_apic *a, const struct local_apic_message *m)
 {
 	switch (m->delivery) {
-	case DELIVERY_FIXED:
-	case DELIVERY_LOWEST:
+	case LOCAL_APIC_FIXED:
+	case LOCAL_APIC_LOWEST:
 		if (is_enabled(a)) /* 10.4.7.2 */
-			local_apic_raise(a, m->vector, m->level);
+			local_apic_raise_own(a, m->vector, m->level);
 		break;
-	case DELIVERY_NMI:
+	case LOCAL_APIC_NMI:
 		a->cpu->nmi_pending = true;
 		kick(a);
 		break;
@@ -253,8 +254,8 @@ void local_apic_send(struct vm *vm, const struct local_apic_message *m)
 
 		if (a == NULL || !is_match(a, m))
 			continue;
-		receive(a, m);
-		if (m->delivery == DELIVERY_LOWEST)
+		local_apic_receive(a, m);
+		if (m->delivery == LOCAL_APIC_LOWEST)
 			return;
 	}
 }
@@ -269,7 +270,7 @@ static void send_command(struct local_apic *a)
 					.vector = (uint8_t)low };
 	struct vm *vm = a->cpu->vcpu.vm;
 
-	if (m.delivery <= DELIVERY_LOWEST && m.vector < 16) {
+	if (m.delivery <= LOCAL_APIC_LOWEST && m.vector < 16) {
 		local_error(a, ERROR_SEND);
 		return;
 	}
@@ -281,7 +282,7 @@ static void send_command(struct local_apic *a)
 		struct local_apic *to = local_apic_of(vm->vcpus[i]);
 
 		if (to != NULL && (to == a ? shorthand != 3 : shorthand != SHORTHAND_SELF))
-			receive(to, &m);
+			local_apic_receive(to, &m);
 	}
 }
 
@@ -322,7 +323,7 @@ static void timer_fired(struct guest_counter *counter)
 	if (timer_mode(a) == TIMER_TSC)
 		a->deadline = 0;
 	if ((lvt & LVT_MASKED) == 0)
-		local_apic_raise(a, (uint8_t)lvt, false);
+		local_apic_raise_own(a, (uint8_t)lvt, false);
 	if (timer_mode(a) != TIMER_EVERY || a->initial == 0)
 		return;
 	/* A guest that was not run for long gets one, not all that it missed. */
@@ -558,7 +559,7 @@ static enum x86_msr_result x2_write(struct local_apic *a, unsigned reg, uint64_t
 	} else if (value >> 32 != 0 || ((reg == REG_EOI || reg == REG_ESR) && value != 0)) {
 		return X86_MSR_FAULT; /* reserved bits */
 	} else if (reg == REG_SELF_IPI) {
-		local_apic_raise(a, (uint8_t)value, false);
+		local_apic_raise_own(a, (uint8_t)value, false);
 		return X86_MSR_DONE;
 	}
 	return write_register(a, reg, (uint32_t)value) ? X86_MSR_DONE : X86_MSR_FAULT;

@@ -39,14 +39,22 @@ struct local_apic {
 	struct guest_counter counter;
 	local_apic_eoi *eoi;
 	void *eoi_ctx;
+	/* Left by other CPUs for this one, by atomic operations; see posted.c. */
+	uint32_t posted[8], posted_level[8]; /**< vectors */
+	uint32_t posted_messages;            /**< NMI, INIT, start-up */
 };
 
 /** That of a vCPU, or NULL if the image has none. */
 struct local_apic *local_apic_of(struct vcpu *v);
 
-/** Requests `vector`, 16 to 255, on behalf of the vCPU itself; it waits, unseen, while the APIC is
- * disabled by software. */
+/**
+ * Requests `vector`, 16 to 255, from any CPU, on behalf of the vCPU itself; it waits, unseen, while the APIC is disabled
+ * by software.
+ */
 void local_apic_raise(struct local_apic *a, uint8_t vector, bool level);
+
+/** The same by who may touch the state of the vCPU. */
+void local_apic_raise_own(struct local_apic *a, uint8_t vector, bool level);
 
 /** How a message names its destination (10.6.2). */
 struct local_apic_message {
@@ -55,6 +63,18 @@ struct local_apic_message {
 	uint8_t delivery; /**< 0 fixed, 1 lowest priority, 2 SMI, 4 NMI, 5 INIT, 6 start-up */
 	uint8_t vector;
 };
+
+#define LOCAL_APIC_FIXED    0u
+#define LOCAL_APIC_LOWEST   1u
+#define LOCAL_APIC_NMI      4u
+#define LOCAL_APIC_INIT     5u
+#define LOCAL_APIC_START_UP 6u
+
+/** Takes a message that is for this APIC, from any CPU. */
+void local_apic_receive(struct local_apic *a, const struct local_apic_message *m);
+
+/** The same by who may touch the state of the vCPU; of INIT and start-up it knows nothing. */
+void local_apic_receive_own(struct local_apic *a, const struct local_apic_message *m);
 
 /** Delivers a message of an I/O APIC or of a device to the APICs that it names. */
 void local_apic_send(struct vm *vm, const struct local_apic_message *m);

@@ -75,8 +75,10 @@ void timer_pv_idle(struct vcpu *v, bool begin)
 {
 	struct timer_pv_runstate *r = &timer_pv_vcpu(v)->runstate;
 
+	vm_lock(v->vm);
 	change(r, begin ? RUNSTATE_blocked : RUNSTATE_running);
 	publish(v->vm, r);
+	vm_unlock(v->vm);
 }
 
 static int64_t get_runstate(struct hypercall *h)

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* vcpu_op (Xen's public vcpu.h), as far as it is about a vCPU itself: is it up, where is its structure. */
+/* vcpu_op (Xen's public vcpu.h): where a vCPU's structure is. */
 #include <string.h>
 
 #include "features/xen-abi/layout.h"
 #include "features/xen-abi/xen.h"
 
 #include <xen/vcpu.h>
-
-static int64_t is_up(struct hypercall *h)
-{
-	return xen_vcpu(xen_caller(h), h->args[1]) != NULL ? 1 : -XEN_ENOENT;
-}
-HYPERCALL(vcpu_is_up) = { __HYPERVISOR_vcpu_op, VCPUOP_is_up, is_up };
 
 /** Selector of the 2-level ABI; behind the flags, at the size of a word. */
 static uint8_t *selector(struct xen_domain *d, struct vcpu_info *info)

@@ -236,12 +236,14 @@ const struct xen_arch xen_arch = {
 
 /* --- the feature */
 
-static void reset(struct x86_extension *extension, struct x86_cpu *c)
+/* Of the domain: an INIT of a vCPU leaves it as it is, as on Xen. */
+static void reset(struct vm *vm)
 {
-	struct xen_x86 *x = of_extension(extension);
+	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+		struct xen_x86 *x = of_vcpu(vm->vcpus[i]);
 
-	(void)c;
-	x->callback = x->vector = 0;
+		x->callback = x->vector = 0;
+	}
 }
 
 static void print(struct x86_extension *extension)
@@ -264,7 +266,6 @@ static int add(struct vcpu *v)
 	x->extension.write_msr = write_msr;
 	x->extension.call = call;
 	x->extension.print = print;
-	x->extension.reset = reset;
 	x->source.pending = pending;
 	x->source.ignores_priority = true;
 	x86_add_extension(x->cpu, &x->extension);
@@ -286,4 +287,5 @@ HUSK_FEATURE(xen_x86) = {
 	.purpose = "Xen ABI on x86: CPUID leaves, hypercall page, upcalls",
 	.level = FEATURE_CPU,
 	.attach = attach,
+	.reset = reset,
 };

@@ -145,6 +145,8 @@ struct x86_extension {
 	void (*print)(struct x86_extension *x);
 	/** The CPU was reset. */
 	void (*reset)(struct x86_extension *x, struct x86_cpu *c);
+	/** In images for several vCPUs: takes what other vCPUs have left, before the guest is entered. */
+	void (*take)(struct x86_extension *x, struct x86_cpu *c);
 };
 
 /** Why the guest was left, the last times, for reports. */
@@ -177,6 +179,8 @@ struct x86_cpu {
 	uint64_t iret_rip;       /**< where that IRET was */
 	struct local_apic *apic; /**< or NULL */
 	struct xen_x86 *xen;     /**< the x86 part of the Xen ABI, or NULL */
+	bool stopped;            /**< waits to be started; see smp/smp.h, as for the next */
+	bool down;               /**< does not run, whatever its state; set from any CPU */
 	bool stepping;           /**< one instruction only: #DB comes back to us */
 	bool seen_user;          /**< has run in user mode since the last reset */
 	int window;              /**< vector that waits until the guest takes interrupts, or -1 */

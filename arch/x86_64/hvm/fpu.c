@@ -48,14 +48,17 @@ static void write_xcr0(uint64_t value)
 	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
 }
 
+void hvm_fpu_start(void)
+{
+	if (has_xsave())
+		write_cr4(read_cr4() | X86_CR4_OSXSAVE);
+}
+
 int hvm_fpu_create(struct x86_cpu *c)
 {
-	size_t size = FXSAVE_SIZE;
+	size_t size = has_xsave() ? cpuid(0xd, 0).ecx : FXSAVE_SIZE;
 
-	if (has_xsave()) {
-		write_cr4(read_cr4() | X86_CR4_OSXSAVE);
-		size = cpuid(0xd, 0).ecx;
-	}
+	hvm_fpu_start();
 	c->fpu = plat_pages_alloc(size, 4096);
 	return c->fpu != NULL ? 0 : -ENOMEM;
 }

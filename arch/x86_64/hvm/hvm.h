@@ -67,7 +67,10 @@ struct hvm_ops {
 	int (*start)(void);
 	/** Allocates and fills c->state, nested page tables included once RAM is there. Returns 0 or -ENOMEM. */
 	int (*create)(struct x86_cpu *c);
-	/** Sets everything that the vendor keeps to power-on values and drops cached translations. */
+	/**
+	 * Sets everything that the vendor keeps to power-on values and drops cached translations. On the CPU that the
+	 * vCPU runs on from then on, perhaps in turn with others.
+	 */
 	void (*reset)(struct x86_cpu *c);
 	/** Maps guest RAM for the hardware; called once, when the machine is built. Returns 0 or -ENOMEM. */
 	int (*map_memory)(struct x86_cpu *c);
@@ -130,7 +133,10 @@ void hvm_port(struct x86_cpu *c, const struct hvm_exit *exit);
 /** Carries out an access to memory that is not RAM by decoding the instruction. */
 void hvm_memory(struct x86_cpu *c, const struct hvm_exit *exit);
 
-/** Allocates the image of the guest's FPU and sets it to initial values. Returns 0 or -ENOMEM. */
+/** Switches on what the calling CPU needs for the FPU of guests. */
+void hvm_fpu_start(void);
+
+/** Does so, allocates the image of the guest's FPU and sets it to initial values. Returns 0 or -ENOMEM. */
 int hvm_fpu_create(struct x86_cpu *c);
 
 /** Back to initial values. */

@@ -122,7 +122,6 @@ static int svm_create(struct x86_cpu *c)
 	s->features = plain ? 0 : cpuid(CPUID_SVM, 0).edx;
 	fill_msr_map(s);
 	fill_port_map(s);
-	__asm__ volatile("vmsave" : : "a"(&s->host) : "memory");
 	return 0;
 }
 
@@ -169,6 +168,8 @@ static void svm_reset(struct x86_cpu *c)
 	b->v_intr = SVM_V_INTR_MASKING;
 	b->efer = X86_EFER_SVME;
 	b->pat = X86_PAT_RESET;
+	/* Segments and the like of the CPU that is here: VMRUN and VMLOAD put the guest's in their place (15.5.1). */
+	__asm__ volatile("vmsave" : : "a"(&svm(c)->host) : "memory");
 	b->dr6 = X86_DR6_RESET;
 	b->dr7 = X86_DR7_RESET;
 	b->tlb_control = (svm(c)->features & SVM_HAS_FLUSH_ASID) != 0 ? SVM_TLB_FLUSH_ASID : SVM_TLB_FLUSH_ALL;
