@@ -106,6 +106,8 @@ void hvm_fpu_load(struct x86_cpu *c)
 {
 	if (cpu_fpu_lent_to(c))
 		return;
+	/* Of another vCPU, perhaps, whose XCR0 is still there, too. */
+	cpu_take_fpu();
 	load(c);
 	cpu_lend_fpu(release, c);
 }
