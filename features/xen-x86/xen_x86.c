@@ -11,7 +11,7 @@
 #include <husk/log.h>
 #include <husk/platform.h>
 
-#include "arch/x86_64/hvm/cpu.h"
+#include "arch/x86_64/hvm/hvm.h"
 #include "features/local-apic/local_apic.h"
 #include "features/machine-pvh/pvh.h"
 #include "features/xen-abi/xen.h"
@@ -109,10 +109,10 @@ static void cpuid(struct x86_extension *x, struct x86_cpu *c, uint32_t leaf, uin
 	}
 }
 
-/* mov eax, number; vmmcall; ret. */
-static void write_entry(uint8_t *entry, uint32_t number)
+/* mov eax, number; vmmcall or vmcall; ret. */
+static void write_entry(const struct x86_cpu *c, uint8_t *entry, uint32_t number)
 {
-	static const uint8_t code[] = { 0xb8, 0, 0, 0, 0, 0x0f, 0x01, 0xd9, 0xc3 };
+	static const uint8_t code[] = { 0xb8, 0, 0, 0, 0, 0, 0, 0, 0xc3 };
 	static const uint8_t undefined[] = { 0x0f, 0x0b };
 
 	if (number == ENTRY_IRET) {
@@ -121,6 +121,7 @@ static void write_entry(uint8_t *entry, uint32_t number)
 	}
 	memcpy(entry, code, sizeof(code));
 	memcpy(entry + 1, &number, sizeof(number));
+	memcpy(entry + 5, c->hvm->call, sizeof(c->hvm->call));
 }
 
 /* The value is the address of the page, with the page's number, of which there is only 0, in the low bits. */
@@ -134,7 +135,7 @@ static enum x86_msr_result write_msr(struct x86_extension *x, struct x86_cpu *c,
 	if (value % PAGE != 0)
 		return X86_MSR_FAULT;
 	for (uint32_t n = 0; n < PAGE / ENTRY; n++)
-		write_entry(page + n * ENTRY, n);
+		write_entry(c, page + n * ENTRY, n);
 	return memory_write(&c->vcpu.vm->memory, value, page, PAGE) == 0 ? X86_MSR_DONE : X86_MSR_FAULT;
 }
 

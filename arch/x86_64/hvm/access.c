@@ -25,6 +25,9 @@ static uint64_t read_bus(struct bus *bus, uint64_t address, unsigned size)
 
 /* --- ports */
 
+/* The POST display, and its substitute. */
+const uint16_t hvm_direct_ports[HVM_DIRECT_PORTS] = { 0x80, 0xed };
+
 /*
  * INS and OUTS, one element an exit: RIP stays until the last of a repeated one, so that interrupts come in between
  * (SDM 2A, REP). Segment overrides are ignored: where bases are not 0, code uses none.

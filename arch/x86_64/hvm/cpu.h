@@ -72,7 +72,9 @@ enum x86_segment_number {
 #define X86_SEG_PRESENT         (1u << 7)
 #define X86_SEG_LONG            (1u << 9)  /**< code: 64 bits */
 #define X86_SEG_BIG             (1u << 10) /**< D/B: 32 bits */
-#define X86_SEG_CODE32          0xc9bu     /* present, accessed, readable code; D, G */
+#define X86_SEG_CODE16          0x09bu
+#define X86_SEG_DATA16          0x093u
+#define X86_SEG_CODE32          0xc9bu /* present, accessed, readable code; D, G */
 #define X86_SEG_CODE64          0xa9bu
 #define X86_SEG_DATA32          0xc93u
 #define X86_SEG_TSS             0x08bu /* busy TSS, 32 or 64 bits */
@@ -96,6 +98,7 @@ enum x86_event_type { X86_EVENT_INTERRUPT = 0, X86_EVENT_NMI = 2, X86_EVENT_EXCE
 struct x86_event {
 	bool valid, has_error;
 	uint8_t type, vector;
+	uint8_t length; /**< of the instruction, if it was one that raised it (INT n and the like) */
 	uint32_t error;
 };
 

@@ -49,8 +49,8 @@ static const struct rule rules[] = {
 	{ 0x00000000, ANY, 0, ALL, ALL, ALL }, /* vendor; the highest leaf is set below */
 	{ 0x00000001, ANY, ALL, 0x0000ff00, LEAF1_ECX, LEAF1_EDX },
 	{ 0x00000007, 0, 0, LEAF7_EBX, LEAF7_ECX, 1u << 4 }, /* FSRM */
-	{ 0x0000000d, 0, 7, ALL, ALL, 0 },                   /* XCR0: x87, SSE, AVX */
-	{ 0x0000000d, 1, 7, ALL, 0, 0 },                     /* XSAVEOPT XSAVEC XGETBV1 */
+	{ 0x0000000d, 0, HVM_XCR0, ALL, ALL, 0 },
+	{ 0x0000000d, 1, 7, ALL, 0, 0 }, /* XSAVEOPT XSAVEC XGETBV1 */
 	{ 0x0000000d, 2, ALL, ALL, ALL, 0 },
 	{ 0x80000000, ANY, 0, ALL, ALL, ALL },
 	{ 0x80000001, ANY, ALL, 0, EXT1_ECX, EXT1_EDX },

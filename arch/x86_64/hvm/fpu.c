@@ -21,6 +21,9 @@
 #define FCW_RESET        0x37fu
 #define MXCSR_RESET      0x1f80u
 #define XCR0_RESET       1u
+#define XCR0_X87         (1u << 0)
+#define XCR0_SSE         (1u << 1)
+#define XCR0_AVX         (1u << 2)
 
 static bool has_xsave(void)
 {
@@ -100,6 +103,19 @@ static void load(struct x86_cpu *c)
 	} else {
 		__asm__ volatile("fxrstor64 (%0)" : : "r"(c->fpu) : "memory");
 	}
+}
+
+/* 13.3: x87 is always on, AVX needs SSE; what CPUID does not tell of is not there. */
+bool hvm_fpu_set_xcr0(struct x86_cpu *c, uint64_t value)
+{
+	uint64_t offered = all_components() & HVM_XCR0;
+
+	if ((value & ~offered) != 0 || (value & XCR0_X87) == 0 || (value & (XCR0_SSE | XCR0_AVX)) == XCR0_AVX)
+		return false;
+	c->xcr0 = value;
+	if (cpu_fpu_lent_to(c))
+		write_xcr0(value);
+	return true;
 }
 
 void hvm_fpu_load(struct x86_cpu *c)

@@ -61,6 +61,7 @@ struct hvm_exit {
 struct hvm_ops {
 	const char *name;  /**< "SVM" */
 	const char *needs; /**< what the engine needs of it, for messages: "AMD SVM with nested paging" */
+	uint8_t call[3];   /**< its instruction for hypercalls */
 	/** Whether CPUID has it. */
 	bool (*found)(void);
 	/** Switches it on for the calling CPU. Returns 0, or -ENODEV or -ENOMEM after one line in the log. */
@@ -120,12 +121,20 @@ enum engine_exit hvm_step(struct vcpu *v);
 /** Goes on after an emulated instruction of `length` bytes; 0: it is looked at to find out. */
 void hvm_advance(struct x86_cpu *c, unsigned length);
 
+/** State components that the guest's CPU has, at most: x87, SSE, AVX. */
+#define HVM_XCR0 7u
+
 /** Answers CPUID with eax and ecx as they are, by the policy. */
 void hvm_cpuid(struct x86_cpu *c);
 
 /** RDMSR and WRMSR by the policy. False: the guest gets #GP. */
 bool hvm_read_msr(struct x86_cpu *c, uint32_t msr, uint64_t *value);
 bool hvm_write_msr(struct x86_cpu *c, uint32_t msr, uint64_t value);
+
+#define HVM_DIRECT_PORTS 2u
+
+/** Ports that only waste time, which kernels write to between others: access does not exit. */
+extern const uint16_t hvm_direct_ports[HVM_DIRECT_PORTS];
 
 /** Carries out an access to a port. */
 void hvm_port(struct x86_cpu *c, const struct hvm_exit *exit);
@@ -144,6 +153,9 @@ void hvm_fpu_reset(struct x86_cpu *c);
 
 /** Gives the FPU to the guest. The first FPU or SSE instruction of the host takes it away again, unasked. */
 void hvm_fpu_load(struct x86_cpu *c);
+
+/** XSETBV for register 0, where that exits. False: the policy's CPU refuses the value. */
+bool hvm_fpu_set_xcr0(struct x86_cpu *c, uint64_t value);
 
 /** Handles an exit. */
 void hvm_handle_exit(struct x86_cpu *c, const struct hvm_exit *exit);

@@ -23,6 +23,7 @@ struct pc_cpu {
 	/** Takes the FPU's registers from whom they are lent to, or NULL: they are the host's. */
 	void (*fpu_release)(void *borrower);
 	void *fpu_borrower;
+	void *hvm; /**< what the engine hvm has for this CPU, or NULL */
 };
 
 /** Makes `cpu`, which is zero, the calling CPU, and switches on what C code and protection need. */

@@ -104,12 +104,11 @@ static void fill_msr_map(struct svm *s)
 	let_msr_through(s, MSR_TSC, false);
 }
 
-/* Ports that only waste time, which kernels write to between others: the POST display, and its substitute. */
 static void fill_port_map(struct svm *s)
 {
 	memset(s->iopm, 0xff, sizeof(s->iopm));
-	s->iopm[0x80 / 8] &= (uint8_t) ~(1u << 0x80 % 8);
-	s->iopm[0xed / 8] &= (uint8_t) ~(1u << 0xed % 8);
+	for (unsigned i = 0; i < HVM_DIRECT_PORTS; i++)
+		s->iopm[hvm_direct_ports[i] / 8] &= (uint8_t) ~(1u << hvm_direct_ports[i] % 8);
 }
 
 static int svm_create(struct x86_cpu *c)
@@ -403,6 +402,7 @@ static void svm_set_segment(struct x86_cpu *c, enum x86_segment_number n, const 
 static const struct hvm_ops svm_ops = {
 	.name = "SVM",
 	.needs = "AMD SVM with nested paging (in QEMU: -cpu EPYC,+svm,+npt)",
+	.call = { 0x0f, 0x01, 0xd9 },
 	.found = svm_found,
 	.start = svm_start,
 	.create = svm_create,

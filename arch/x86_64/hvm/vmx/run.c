@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Entering the guest, and what exits mean. Section and table numbers are of the Intel SDM, volume 3C. */
+#include <string.h>
+
+#include "arch/x86_64/hvm/vmx/diagnose.h"
+#include "arch/x86_64/hvm/vmx/insn.h"
+#include "arch/x86_64/hvm/vmx/vmx.h"
+
+#define REASON(reason) ((reason)&0xffffu)
+
+/* What vmx_enter() returns. */
+enum { NOT_ENTERED, EXITED, REFUSED };
+
+int vmx_enter(uint64_t *gpr, const uint32_t *attention, bool launched, uint64_t *host_rsp);
+
+/* --- before */
+
+/* 26.2.1.3: real mode has no error codes. */
+static void write_event(struct x86_cpu *c, struct vmx *s)
+{
+	struct x86_event e = c->inject;
+	uint32_t word;
+
+	if (e.has_error && (vmx_get(c, X86_CR0) & X86_CR0_PE) == 0)
+		e.has_error = false;
+	word = hvm_event_word(&e);
+	if (word == s->event)
+		return;
+	s->event = word;
+	vmx_write(VMCS_ENTRY_EVENT, word);
+	vmx_write(VMCS_ENTRY_ERROR, e.error);
+	vmx_write(VMCS_ENTRY_LENGTH, e.length);
+}
+
+/*
+ * 26.3.1.5: an NMI that is delivered blocks others by itself; a single step that waits behind STI or MOV SS has to be
+ * noted as pending.
+ */
+static void write_blocking(struct x86_cpu *c, struct vmx *s)
+{
+	uint64_t was = vmx_get_field(&s->state, VMX_BLOCKING);
+	uint64_t now = was & ~(uint64_t)(BLOCKING_STI | BLOCKING_MOV_SS | BLOCKING_NMI);
+
+	if (c->shadow)
+		now |= was & (BLOCKING_STI | BLOCKING_MOV_SS);
+	if (c->nmi_blocked && !(c->inject.valid && c->inject.type == X86_EVENT_NMI))
+		now |= BLOCKING_NMI;
+	if (now != was)
+		vmx_set_field(&s->state, VMX_BLOCKING, now);
+	if (c->shadow) {
+		uint64_t pending = vmx_get_field(&s->state, VMX_PENDING_DEBUG) & ~PENDING_BS;
+
+		vmx_set_field(&s->state, VMX_PENDING_DEBUG,
+			      (c->rflags & X86_RFLAGS_TF) != 0 ? pending | PENDING_BS : pending);
+	}
+}
+
+/* An interrupt that waits for CR8 to fall has the CPU tell of that; one that waits for the flag, of the flag. */
+static void write_windows(struct x86_cpu *c, struct vmx *s)
+{
+	uint32_t controls = s->cpu_controls & ~(CPU_INTERRUPT_WINDOW | CPU_NMI_WINDOW), threshold = 0;
+
+	if (c->window >= 0) {
+		uint32_t class = (uint32_t)c->window >> 4;
+
+		if (c->window_any || class > vmx_get(c, X86_CR8))
+			controls |= CPU_INTERRUPT_WINDOW;
+		else
+			threshold = class;
+	}
+	if (c->nmi_pending)
+		controls |= CPU_NMI_WINDOW;
+	if (controls != s->cpu_controls) {
+		s->cpu_controls = controls;
+		vmx_write(VMCS_CPU, controls);
+	}
+	if (threshold != s->tpr_threshold) {
+		s->tpr_threshold = threshold;
+		vmx_write(VMCS_TPR_THRESHOLD, threshold);
+	}
+}
+
+static void before(struct x86_cpu *c, struct vmx *s)
+{
+	vmx_write(VMCS_GUEST_RIP, c->rip);
+	vmx_write(VMCS_GUEST_RSP, c->gpr[X86_RSP]);
+	vmx_write(VMCS_GUEST_RFLAGS, c->rflags);
+	write_event(c, s);
+	write_blocking(c, s);
+	write_windows(c, s);
+	vmx_flush_fields(&s->state);
+	if (s->drop)
+		vmx_drop_translations(c);
+}
+
+/* --- after */
+
+static void after(struct x86_cpu *c, struct vmx *s)
+{
+	uint32_t vectoring = (uint32_t)vmx_read(VMCS_VECTORING_EVENT);
+	uint64_t blocking;
+
+	s->launched = true;
+	s->event = 0; /* the CPU takes its valid bit away */
+	vmx_forget_fields(&s->state);
+	if (s->nr_msrs != 0) {
+		s->nr_msrs = 0;
+		vmx_write(VMCS_ENTRY_MSR_LOADS, 0);
+	}
+	c->rip = vmx_read(VMCS_GUEST_RIP);
+	c->gpr[X86_RSP] = vmx_read(VMCS_GUEST_RSP);
+	c->rflags = vmx_read(VMCS_GUEST_RFLAGS);
+	blocking = vmx_get_field(&s->state, VMX_BLOCKING);
+	c->shadow = (blocking & (BLOCKING_STI | BLOCKING_MOV_SS)) != 0;
+	/* The CPU itself sees the IRET that ends it. */
+	c->nmi_blocked = c->watch_iret = (blocking & BLOCKING_NMI) != 0;
+	c->inject = hvm_event(vectoring, 0);
+	if (c->inject.valid) {
+		c->inject.error = (uint32_t)vmx_read(VMCS_VECTORING_ERROR);
+		c->inject.length = (uint8_t)vmx_read(VMCS_EXIT_LENGTH);
+	}
+	if (!c->seen_user)
+		c->seen_user = x86_cpl(c) == 3;
+}
+
+static void decode_port(uint64_t q, struct hvm_exit *x)
+{
+	x->cause = HVM_PORT;
+	x->port = IO_PORT(q);
+	x->size = (uint8_t)IO_SIZE(q);
+	x->in = (q & IO_IN) != 0;
+	x->string = (q & IO_STRING) != 0;
+	x->repeat = (q & IO_REPEAT) != 0;
+}
+
+/* 27.2.3: an IRET that faults has ended the blocking of NMIs already, and will be executed once more. */
+static void block_again(struct x86_cpu *c)
+{
+	if (!c->inject.valid)
+		c->nmi_blocked = c->watch_iret = true;
+}
+
+static void decode_memory(struct x86_cpu *c, uint64_t q, struct hvm_exit *x)
+{
+	x->cause = HVM_MEMORY;
+	x->gpa = x->info2 = vmx_read(VMCS_GUEST_PHYSICAL);
+	x->write = (q & EPT_VIOLATION_WRITE) != 0;
+	x->fetch = (q & EPT_VIOLATION_FETCH) != 0;
+	if ((q & EPT_VIOLATION_UNBLOCKS) != 0)
+		block_again(c);
+}
+
+/* Table 27-1: what an intercepted #DB would have put into DR6 is told instead; it also ends DR7.GD. */
+static void take_debug_exception(struct x86_cpu *c, uint64_t q)
+{
+	vmx_set(c, X86_DR6, (vmx_get(c, X86_DR6) & ~0xfull) | (q & 0x600f));
+	vmx_set(c, X86_DR7, vmx_get(c, X86_DR7) & ~((uint64_t)1 << 13));
+}
+
+/* NMIs and machine checks have happened to the host: its own handlers are for them (27.2.2). */
+static void decode_exception(struct x86_cpu *c, uint64_t q, struct hvm_exit *x)
+{
+	uint32_t word = (uint32_t)vmx_read(VMCS_EXIT_EVENT);
+	struct x86_event e = hvm_event(word, (uint32_t)vmx_read(VMCS_EXIT_ERROR));
+
+	x->info2 = word;
+	x->cause = HVM_INTERRUPT;
+	if (e.type == X86_EVENT_NMI) {
+		__asm__ volatile("int $2");
+		return;
+	}
+	x->cause = HVM_EXCEPTION;
+	x->vector = e.vector;
+	x->error = e.error;
+	if (e.vector == X86_MC)
+		__asm__ volatile("int $18");
+	else if (e.vector == X86_DB)
+		take_debug_exception(c, q);
+	if ((word & EVENT_UNBLOCKS) != 0)
+		block_again(c);
+}
+
+static const struct hvm_code codes[] = {
+	{ REASON_EXCEPTION, HVM_EXCEPTION, "exception" },
+	{ REASON_INTERRUPT, HVM_INTERRUPT, "interrupt" },
+	{ REASON_TRIPLE_FAULT, HVM_SHUTDOWN, "triple fault" },
+	{ REASON_INIT, HVM_INTERRUPT, "INIT" },
+	{ REASON_SIPI, HVM_INTERRUPT, "SIPI" },
+	{ REASON_INTERRUPT_WINDOW, HVM_WINDOW, "window" },
+	{ REASON_NMI_WINDOW, HVM_WINDOW, "NMI window" },
+	{ REASON_TASK_SWITCH, HVM_OWN, "task switch" },
+	{ REASON_CPUID, HVM_CPUID, "CPUID" },
+	{ REASON_GETSEC, HVM_FORBIDDEN, "GETSEC" },
+	{ REASON_HLT, HVM_HALT, "HLT" },
+	{ REASON_INVD, HVM_CACHE, "INVD" },
+	{ REASON_RDPMC, HVM_COUNTERS, "RDPMC" },
+	{ REASON_RSM, HVM_FORBIDDEN, "RSM" },
+	{ REASON_VMCALL, HVM_CALL, "VMCALL" },
+	{ REASON_CR, HVM_OWN, "CR" },
+	{ REASON_IO, HVM_PORT, "I/O" },
+	{ REASON_RDMSR, HVM_MSR_READ, "RDMSR" },
+	{ REASON_WRMSR, HVM_MSR_WRITE, "WRMSR" },
+	{ REASON_GUEST_STATE, HVM_INVALID, "guest state" },
+	{ REASON_MSR_LOAD, HVM_INVALID, "MSR load" },
+	{ REASON_MWAIT, HVM_FORBIDDEN, "MWAIT" },
+	{ REASON_MONITOR, HVM_FORBIDDEN, "MONITOR" },
+	{ REASON_PAUSE, HVM_INTERRUPT, "PAUSE" },
+	{ REASON_MACHINE_CHECK, HVM_INVALID, "machine check" },
+	{ REASON_TPR, HVM_WINDOW, "TPR" },
+	{ REASON_EPT, HVM_MEMORY, "EPT" },
+	{ REASON_EPT_MISCONFIG, HVM_UNKNOWN, "EPT misconfiguration" },
+	{ REASON_INVEPT, HVM_FORBIDDEN, "INVEPT" },
+	{ REASON_PREEMPTION, HVM_INTERRUPT, "timer" },
+	{ REASON_INVVPID, HVM_FORBIDDEN, "INVVPID" },
+	{ REASON_WBINVD, HVM_CACHE, "WBINVD" },
+	{ REASON_XSETBV, HVM_OWN, "XSETBV" },
+};
+
+static const struct hvm_code *find_code(uint64_t code)
+{
+	return hvm_find_code(codes, sizeof(codes) / sizeof(codes[0]), REASON(code));
+}
+
+const char *vmx_exit_name(uint64_t code)
+{
+	const struct hvm_code *known = find_code(code);
+
+	if (known != NULL)
+		return known->name;
+	return code - REASON_VMCLEAR <= REASON_VMXON - REASON_VMCLEAR ? "VMX" : "?";
+}
+
+static void decode(struct x86_cpu *c, struct hvm_exit *x)
+{
+	uint64_t q = vmx_read(VMCS_QUALIFICATION);
+	const struct hvm_code *known;
+
+	x->code = vmx_read(VMCS_REASON);
+	x->info1 = q;
+	x->info2 = 0;
+	known = find_code(x->code);
+	x->cause = known != NULL ? known->cause : HVM_UNKNOWN;
+	x->length = (uint8_t)vmx_read(VMCS_EXIT_LENGTH); /* 27.2.5: of instructions that exit, on every CPU */
+	x->nr_bytes = 0;
+	if ((x->code & REASON_ENTRY_FAILED) != 0) {
+		vmx_explain_exit((uint32_t)x->code, q, vmx_of(c)->msrs);
+		x->cause = HVM_INVALID;
+		return;
+	}
+	switch (REASON(x->code)) {
+	case REASON_EXCEPTION: decode_exception(c, q, x); break;
+	case REASON_IO: decode_port(q, x); break;
+	case REASON_EPT: decode_memory(c, q, x); break;
+	default:
+		if (x->code - REASON_VMCLEAR <= REASON_VMXON - REASON_VMCLEAR)
+			x->cause = HVM_FORBIDDEN;
+		break;
+	}
+}
+
+/* 30.4: VMLAUNCH or VMRESUME itself has failed. */
+static void decode_refusal(struct hvm_exit *x)
+{
+	*x = (struct hvm_exit){ .cause = HVM_INVALID, .code = REASON_ENTRY_FAILED };
+	x->info1 = vmx_read(VMCS_INSTRUCTION_ERROR);
+	vmx_explain_refusal((uint32_t)x->info1);
+}
+
+void vmx_run(struct x86_cpu *c, struct hvm_exit *exit)
+{
+	struct vmx *s = vmx_of(c);
+
+	vmx_load(c);
+	before(c, s);
+	hvm_fpu_load(c);
+	switch (vmx_enter(c->gpr, &c->vcpu.attention, s->launched, &s->host_rsp)) {
+	case NOT_ENTERED: exit->cause = HVM_ATTENTION; break;
+	case REFUSED: decode_refusal(exit); break;
+	default:
+		after(c, s);
+		decode(c, exit);
+		break;
+	}
+}

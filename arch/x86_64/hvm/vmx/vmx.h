@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* State of a vCPU and of a host CPU under Intel VMX, and the parts that vmx.c is made of. */
+#ifndef VMX_VMX_H
+#define VMX_VMX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arch/x86_64/hvm/cpu.h"
+#include "arch/x86_64/hvm/hvm.h"
+#include "arch/x86_64/hvm/vmx/capabilities.h"
+#include "arch/x86_64/hvm/vmx/state.h"
+
+#define VMX_PAGE 4096u
+
+/** MSRs that neither the VMCS has nor the host uses: they stay in the CPU while its vCPU does. */
+#define VMX_LIVE_MSRS 6u
+
+/** An MSR for the CPU to load at entry (SDM 3C, table 24-15). */
+struct vmx_msr {
+	uint32_t msr, reserved;
+	uint64_t value;
+};
+
+/** A host CPU in VMX operation. */
+struct vmx_cpu {
+	uint8_t region[VMX_PAGE]; /**< VMXON's */
+	struct x86_cpu *loaded;   /**< vCPU whose VMCS is current, and whose registers are in the CPU; NULL: none */
+};
+
+/** What belongs to a vCPU. What the hardware wants by physical address comes first, in pages. */
+struct vmx {
+	uint8_t vmcs[VMX_PAGE];
+	uint8_t apic[VMX_PAGE]; /**< virtual-APIC page: the task priority register */
+	uint8_t io_bitmap[2 * VMX_PAGE];
+	uint8_t msr_bitmap[VMX_PAGE];
+	struct vmx_msr msrs[VMX_LIVE_MSRS] __attribute__((aligned(16)));
+	uint64_t cr2, debug[4], dr6; /**< and msrs: valid while the vCPU is not loaded */
+	struct vmx_state state;
+	struct vmx_cpu *cpu; /**< whose CPU has its VMCS; NULL: none has */
+	bool launched;
+	bool drop;         /**< cached translations are dropped before the next entry */
+	uint64_t host_rsp; /**< what the VMCS has, and so on */
+	uint32_t cpu_controls, tpr_threshold, event, nr_msrs;
+	uint64_t ept_root;
+};
+
+static inline struct vmx *vmx_of(struct x86_cpu *c)
+{
+	return c->state;
+}
+
+/** What this computer can do and how it is used, set by start(). */
+extern struct vmx_capabilities vmx_capabilities;
+
+/** The contract, for hvm_missing(). */
+extern const struct hvm_ops vmx_ops;
+
+/** Makes the vCPU the one whose VMCS is current on this CPU. */
+void vmx_load(struct x86_cpu *c);
+
+/** Drops what the CPU has cached of guest translations; the vCPU is loaded. */
+void vmx_drop_translations(struct x86_cpu *c);
+
+/** hvm_ops.enter() */
+void vmx_run(struct x86_cpu *c, struct hvm_exit *exit);
+
+/** hvm_ops.get(), .set(), .get_segment(), .set_segment() */
+uint64_t vmx_get(struct x86_cpu *c, enum x86_control which);
+void vmx_set(struct x86_cpu *c, enum x86_control which, uint64_t value);
+void vmx_load_segment(struct x86_cpu *c, enum x86_segment_number n, struct x86_segment *out);
+void vmx_store_segment(struct x86_cpu *c, enum x86_segment_number n, const struct x86_segment *s);
+
+/** Bits of CR0 and CR4 whose changes exit: the CPU or the policy fixes them. */
+uint64_t vmx_cr0_mask(void);
+uint64_t vmx_cr4_mask(void);
+
+/** hvm_ops.handle(): accesses to control registers, XSETBV, task switches. */
+void vmx_handle(struct x86_cpu *c, const struct hvm_exit *exit);
+
+/** hvm_ops.exit_name() */
+const char *vmx_exit_name(uint64_t code);
+
+#endif
