@@ -231,7 +231,7 @@ manifest:
 HOST := $(if $(CONFIG_HOST_LINUX),linux,pc)
 run: $(O)/husk
 	$(if $(CONFIG_HOST_LINUX),,@sh images/packages.sh run)
-	+@NEEDS_SVM=$(CONFIG_ENGINE_HVM) sh images/run.sh $(O)/husk $(HOST) $(CONFIG_RAM_MB) $(ARGS)
+	+@NEEDS_HVM='$(strip $(if $(CONFIG_HVM_SVM),amd) $(if $(CONFIG_HVM_VMX),intel))' sh images/run.sh $(O)/husk $(HOST) $(CONFIG_RAM_MB) $(ARGS)
 iso: $(O)/husk.iso
 $(O)/husk.iso: $(O)/husk images/iso.sh
 	$(if $(CONFIG_HOST_PC),,$(error An ISO needs the host pc; this configuration is for $(HOST)))
@@ -277,6 +277,7 @@ Test
   check-fuzz          hostile input to everything that parses any (N=runs)
   check-differential  guest instructions against a reference emulator (N=count)
   check-functional    boot the images and talk to them; the build itself
+  check-vmx           all tests of Intel VMX, in Bochs; "functional" has a few of them
   bench               husk, QEMU and native programs side by side (T=item, N=rounds, QUICK=1)
   bench-pvh           start of x86-64 guests beside no hypervisor, and beside Xen (N=rounds)
   lockstep            two engines side by side; finds the first instruction that differs (N=instructions)

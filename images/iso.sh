@@ -1,11 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# Write the GRUB ISO $2 that boots the image $1 by Multiboot2, on BIOS and UEFI, from a disc or a USB stick.
+# Write the GRUB ISO $2 that boots the image $1 by Multiboot2, on BIOS and UEFI, from a disc or a USB stick. Further
+# arguments are the image's command line.
 # grub-mkrescue would do, but it puts the time of day into the ISO and into GRUB itself; these are its steps with
 # fixed dates and identifiers, and with those GRUB modules only that are used.
 set -eu
 
 image=$1 iso=$2
+shift 2
 grub=/usr/lib/grub
 # Every date is this one, in every time zone.
 export SOURCE_DATE_EPOCH=946684800 TZ=UTC LC_ALL=C
@@ -31,7 +33,7 @@ cat >"$root/boot/grub/grub.cfg" <<-EOG
 	terminal_output console serial
 	set timeout=0
 	menuentry husk {
-		multiboot2 /boot/husk
+		multiboot2 /boot/husk${*:+ $*}
 	}
 EOG
 cat >"$work/start.cfg" <<-EOG

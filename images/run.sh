@@ -3,7 +3,8 @@
 # Run the image $1 of host $2 (pc or linux) with $3 MiB of guest RAM. Further
 # arguments go to the image as its command line. Ends with the status of the run.
 # GDB=PORT in the environment gives host pc a second serial port, which is that TCP
-# port of 127.0.0.1, for the debugger. NEEDS_SVM=y: the image virtualizes its guest with AMD SVM.
+# port of 127.0.0.1, for the debugger. NEEDS_HVM: the image virtualizes its guest with
+# what this names, amd (SVM) or intel (VMX) or both.
 set -u
 
 image=$1 host=$2 ram_mb=$3
@@ -16,9 +17,13 @@ accel=tcg
 if grep -qwE 'vmx|svm' /proc/cpuinfo && [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
 	accel=kvm
 fi
-# An image that uses AMD SVM itself needs a KVM that passes it on; QEMU's emulated CPU has it always.
-if [ "${NEEDS_SVM:-n}" = y ] && ! grep -qE '^(1|Y)' /sys/module/kvm_amd/parameters/nested 2>/dev/null; then
-	accel=tcg
+# An image that uses virtualization itself needs a KVM that passes it on; QEMU's emulated CPU has AMD's always.
+if [ -n "${NEEDS_HVM:-}" ]; then
+	nested=tcg
+	for vendor in $NEEDS_HVM; do
+		grep -qE '^(1|Y)' "/sys/module/kvm_$vendor/parameters/nested" 2>/dev/null && nested=$accel
+	done
+	accel=$nested
 fi
 cpu=max
 [ $accel = kvm ] && cpu=host

@@ -204,10 +204,10 @@ class Runner:
                 self.run(f"repro: {name}", ["/usr/bin/python3", "tests/repro.py", "--config", name, "--make", self.args.make,
                                             "--work", self.work / "repro" / name, *self.args.variable])
 
-    def pytest(self, part, workers):
-        """A folder of pytest tests."""
-        folder = TREE / "tests" / part
-        if not list(folder.glob("test_*.py")):
+    def pytest(self, part, workers, tests=""):
+        """A folder of pytest tests, or one file in it."""
+        folder = TREE / "tests" / part / tests
+        if not tests and not list(folder.glob("test_*.py")):
             return
         log = self.logs / f"{part}.xml"
         self.run(part, ["/usr/bin/python3", "-m", "pytest", "-v", "-p", "no:cacheprovider", f"--junitxml={log}",
@@ -231,6 +231,10 @@ class Runner:
     def functional(self):
         """Real images and the build itself."""
         self.pytest("functional", 0)
+
+    def vmx(self):
+        """Guests on Intel VMX: all with HUSK_LONG=1 in the environment."""
+        self.pytest("functional", 0, "test_guest_vmx.py")
 
 
 def main():

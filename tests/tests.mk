@@ -18,6 +18,10 @@ check: $(O)/.packages-check
 $(addprefix check-,$(CHECKS)): check-%: $(O)/.packages-check
 	@$(CHECK) $*
 lint: check-lint
+# All that runs on Intel VMX, in an emulated PC that is slow; `make check` has a part of it.
+.PHONY: check-vmx
+check-vmx: $(O)/.packages-check
+	@HUSK_LONG=1 $(CHECK) vmx
 bench: $(O)/.packages-check
 	@$(PYTHON) tests/bench/bench.py --out '$(O)/bench' --cache '$(HUSK_CACHE)' --make '$(MAKE)' $(if $(N),--count '$(N)') \
 		$(if $(T),--only '$(T)') $(if $(QUICK),--quick) $(GIVEN)

@@ -86,8 +86,7 @@ static int vmx_start(void)
 
 /* --- a vCPU */
 
-static const uint32_t live_msrs[VMX_LIVE_MSRS] = { MSR_STAR,   MSR_LSTAR,          MSR_CSTAR,
-						   MSR_SFMASK, MSR_KERNEL_GS_BASE, MSR_TSC_AUX };
+static const uint32_t live_msrs[VMX_LIVE_MSRS] = { MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK, MSR_KERNEL_GS_BASE };
 
 /* 24.6.9: a bit an MSR, set: it exits; 1 KiB each for reads and writes, of low and of high numbers. */
 static void let_msr_through(struct vmx *s, uint32_t msr, bool write)
@@ -157,7 +156,6 @@ static void vmx_reset(struct x86_cpu *c)
 	vmx_set(c, X86_CR0, X86_CR0_ET);
 	vmx_set(c, X86_CR4, 0);
 	memset(s->apic, 0, sizeof(s->apic));
-	memset(s->debug, 0, sizeof(s->debug));
 	for (unsigned i = 0; i < VMX_LIVE_MSRS; i++)
 		s->msrs[i].value = 0;
 	s->cr2 = 0;
@@ -243,10 +241,6 @@ static void write_controls(struct x86_cpu *c)
 static void save_live(struct vmx *s)
 {
 	s->cr2 = read_cr2();
-	__asm__ volatile("mov %%dr0, %0" : "=r"(s->debug[0]));
-	__asm__ volatile("mov %%dr1, %0" : "=r"(s->debug[1]));
-	__asm__ volatile("mov %%dr2, %0" : "=r"(s->debug[2]));
-	__asm__ volatile("mov %%dr3, %0" : "=r"(s->debug[3]));
 	__asm__ volatile("mov %%dr6, %0" : "=r"(s->dr6));
 	for (unsigned i = 0; i < VMX_LIVE_MSRS; i++)
 		s->msrs[i].value = rdmsr(s->msrs[i].msr);
@@ -256,10 +250,6 @@ static void save_live(struct vmx *s)
 static void load_live(struct vmx *s)
 {
 	__asm__ volatile("mov %0, %%cr2" : : "r"(s->cr2));
-	__asm__ volatile("mov %0, %%dr0" : : "r"(s->debug[0]));
-	__asm__ volatile("mov %0, %%dr1" : : "r"(s->debug[1]));
-	__asm__ volatile("mov %0, %%dr2" : : "r"(s->debug[2]));
-	__asm__ volatile("mov %0, %%dr3" : : "r"(s->debug[3]));
 	__asm__ volatile("mov %0, %%dr6" : : "r"(s->dr6));
 	s->nr_msrs = VMX_LIVE_MSRS;
 	vmx_write(VMCS_ENTRY_MSR_LOADS, s->nr_msrs);

@@ -13,8 +13,11 @@
 
 #define VMX_PAGE 4096u
 
-/** MSRs that neither the VMCS has nor the host uses: they stay in the CPU while its vCPU does. */
-#define VMX_LIVE_MSRS 6u
+/**
+ * MSRs that neither the VMCS has nor the host uses: they stay in the CPU while its vCPU does. What vCPUs of both vendors
+ * have to hand over (DR0 to DR3, TSC_AUX) is not our business.
+ */
+#define VMX_LIVE_MSRS 5u
 
 /** An MSR for the CPU to load at entry (SDM 3C, table 24-15). */
 struct vmx_msr {
@@ -35,7 +38,7 @@ struct vmx {
 	uint8_t io_bitmap[2 * VMX_PAGE];
 	uint8_t msr_bitmap[VMX_PAGE];
 	struct vmx_msr msrs[VMX_LIVE_MSRS] __attribute__((aligned(16)));
-	uint64_t cr2, debug[4], dr6; /**< and msrs: valid while the vCPU is not loaded */
+	uint64_t cr2, dr6; /**< and msrs: valid while the vCPU is not loaded */
 	struct vmx_state state;
 	struct vmx_cpu *cpu; /**< whose CPU has its VMCS; NULL: none has */
 	bool launched;
