@@ -45,7 +45,7 @@ struct dbt {
 	struct mips_insn *insns; /**< pool of instructions that helpers execute */
 	uint32_t next_insn, max_insns;
 	struct {
-		uint64_t entries, lookups, misses;                        /**< of blocks by the engine */
+		uint64_t entries, lookups, misses;                /**< of blocks by the engine */
 		uint64_t jumps, exits, careful, cuts, steps, hot; /**< why blocks came back */
 		uint64_t helper_loads, helper_stores, execs;      /**< calls of helpers */
 	} counts;
