@@ -79,6 +79,21 @@ static void mark_code(struct vm *vm, uint64_t gpa)
 	smp_resume_others(vm);
 }
 
+/* Counted execution fetches anew behind the instruction that did it. */
+static void fetch_changed(struct mips_cpu *c, uint64_t va)
+{
+	(void)va;
+	vcpu_kick(&c->vcpu, ATTN_IRQ);
+}
+
+/* Fetches cached for an old page would find the new one. The page being executed is fetched anew, as its entry goes, too. */
+static void forget_fetches(struct mips_cpu *c)
+{
+	memset(c->itlbs, 0xff, sizeof(c->itlbs));
+	if (c->fetch_changed != NULL)
+		c->fetch_changed(c, ~0ull);
+}
+
 /* A page of the vCPU's own cache; what it takes the place of is code no more, unless others have it. */
 static struct mips_page *add_page(struct mips_cpu *c, const struct page_request *want)
 {
@@ -89,8 +104,7 @@ static struct mips_page *add_page(struct mips_cpu *c, const struct page_request 
 	smp_lock(&memory->code_lock);
 	page = page_cache_add(&interp(c)->pages, want, &evicted);
 	if (evicted != MIPS_PAGE_FREE) {
-		/* Fetches cached for the old page would find the new one. */
-		memset(c->itlbs, 0xff, sizeof(c->itlbs));
+		forget_fetches(c);
 		if (!is_decoded(c->vcpu.vm, evicted))
 			memory_mark_code(memory, evicted, false);
 	}
@@ -112,13 +126,6 @@ static struct mips_page *page_at(struct mips_cpu *c, uint64_t gpa)
 		return page;
 	want.host = memory_borrow(memory, gpa, GUEST_PAGE_SIZE);
 	return want.host != NULL ? add_page(c, &want) : NULL;
-}
-
-/* Counted execution fetches anew behind the instruction that did it. */
-static void fetch_changed(struct mips_cpu *c, uint64_t va)
-{
-	(void)va;
-	vcpu_kick(&c->vcpu, ATTN_IRQ);
 }
 
 static struct mips_itlb *itlb_slot(struct mips_cpu *c, uint64_t va)
