@@ -7,6 +7,7 @@
 
 #include "arch/mips64/guest/exception.h"
 #include "arch/mips64/guest/insn.h"
+#include "arch/mips64/guest/isa.h"
 #include "arch/mips64/guest/mmu.h"
 
 /* Fetches a word; false if that took an exception, at `pc`. */
@@ -42,6 +43,18 @@ static const struct mips_insn *exec_slot(struct mips_cpu *c, const struct mips_i
 	return slot.exec(c, &slot) == NULL ? NULL : i + 1;
 }
 
+/*
+ * As engine interp has it: where a branch sees in its own page what may not stand in its delay slot, it raises the
+ * exception itself and does nothing else.
+ */
+static bool is_barred(struct mips_cpu *c, uint64_t pc, uint32_t word)
+{
+	uint32_t slot;
+
+	return mips_is_branch(c, word) && ((pc + 4) & ~GUEST_PAGE_MASK) != 0 && fetch(c, pc + 4, pc, false, &slot) &&
+	       mips_is_barred_from_slot(c, slot);
+}
+
 void dbt_step_insn(struct mips_cpu *c)
 {
 	struct mips_insn insns[2] = { { 0 }, { .exec = exec_slot } };
@@ -53,6 +66,8 @@ void dbt_step_insn(struct mips_cpu *c)
 	if (!fetch(c, pc, pc, false, &word))
 		return;
 	mips_decode(c, word, &insns[0]);
+	if (is_barred(c, pc, word))
+		insns[0].exec = mips_exec_reserved;
 	c->insns = insns;
 	c->page_va = pc;
 	c->delay = NULL;
