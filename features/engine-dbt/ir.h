@@ -166,6 +166,7 @@ struct ir_op {
 	uint8_t insns;   /**< guest instructions executed before; of exits, by then */
 	bool is_signed;  /**< of LOAD */
 	bool aligned;    /**< of LOAD: no guest CPU allows it unaligned */
+	bool partial;    /**< of LOAD: its instruction is not done yet behind it; an ATTEND stands where it is */
 	bool keeps_high; /**< d is an FP variable whose upper half stays */
 	bool in_slot;    /**< the guest instruction stands in a delay slot: its exceptions name the branch before it */
 	bool loops;      /**< of exits: goes backward, so that pending attention must be looked at */

@@ -364,6 +364,29 @@ static void emit_branch(struct mips_front *f, uint32_t word)
 	f->ended = true;
 }
 
+/* Says so to loads that are a part of their instruction, among the operations from `first` on; true if there are some. */
+static bool mark_partial_loads(struct ir_block *ir, unsigned first)
+{
+	bool any = false;
+
+	for (unsigned n = first; n + 1 < ir->count; n++) {
+		ir->ops[n].partial = ir->ops[n].op == IR_LOAD;
+		any |= ir->ops[n].partial;
+	}
+	return any;
+}
+
+static void straight(struct mips_front *f, uint32_t word)
+{
+	unsigned first = f->out->count;
+
+	mips_emit_insn(f, word);
+	f->pc += 4;
+	f->insns++;
+	if (mark_partial_loads(f->out, first))
+		leave(f, IR_ATTEND, f->pc);
+}
+
 /* Room for one more instruction with its delay slot and the exit. */
 static bool has_room(const struct mips_front *f)
 {
@@ -391,9 +414,7 @@ void mips_translate_block(struct mips_source *source, struct ir_block *out)
 		} else if (mips_is_branch(source->cpu, word)) {
 			emit_branch(&f, word);
 		} else {
-			mips_emit_insn(&f, word);
-			f.pc += 4;
-			f.insns++;
+			straight(&f, word);
 		}
 		if (!f.ended && (!same_page(f.pc, source->pc) || !has_room(&f) || ends_flow(word) ||
 				 (f.went_back && is_visited(&f, f.pc)))) {

@@ -188,7 +188,8 @@ struct x86_exit {
 	bool careful; /**< to a block without MAPs */
 };
 
-#define X86_MAX_EXITS 80u
+/** Two for each conditional branch, one for each instruction with an ATTEND, one for each group; see mips_translate_block(). */
+#define X86_MAX_EXITS 96u
 
 /** What x86_lower() is given and what it found. */
 struct x86_block {

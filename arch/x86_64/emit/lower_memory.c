@@ -258,12 +258,15 @@ void x86_lower_sc(struct x86_lowering *s, const struct ir_op *o)
 	w->from[2] = other;
 }
 
-/* Counted code looks for attention behind each helper; that of a load cannot write the result. */
+/*
+ * Counted code looks for attention behind each helper; that of a load cannot write the result. A load that is a part of
+ * its instruction goes on with the rest, behind which stands an ATTEND.
+ */
 static void leave_for_attention(struct x86_lowering *s, const struct slow *w)
 {
 	const struct ir_op *o = w->op;
 
-	if (!s->r->layout.counted || o->in_slot)
+	if (!s->r->layout.counted || o->in_slot || o->partial)
 		return;
 	x86_alu_store_imm(s->a, ALU_CMP, false, 0, x86_at(RBP, s->r->layout.attention));
 	x86_patch(x86_jcc(s->a, CC_E, 0), s->a->to_execute, w->back);
