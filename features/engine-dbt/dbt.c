@@ -61,14 +61,6 @@ static uint32_t cut_to_limit(struct mips_cpu *c)
 	return left < MIPS_BLOCK_INSNS ? (uint32_t)left : 0;
 }
 
-/* A block that was cut before a delay slot has the slot, too. */
-static uint64_t limit_for(const struct mips_cpu *c, const struct block *b)
-{
-	uint64_t stop = vcpu_stop_at(&c->vcpu);
-
-	return b->key.max != 0 && c->vcpu.instructions + b->insns > stop ? stop + 1 : stop;
-}
-
 /* Runs blocks until one comes back for something that only the engine can do. */
 static void execute(struct mips_cpu *c)
 {
@@ -85,7 +77,7 @@ static void execute(struct mips_cpu *c)
 			c->vcpu.instructions++; /* the one that could not be fetched */
 			return;
 		}
-		d->limit = limit_for(c, &d->blocks.blocks[n]);
+		d->limit = vcpu_stop_at(&c->vcpu);
 		if (link != EXIT_NONE && flushes == d->blocks.counts.flushes)
 			d->linking->link(&d->blocks, link, n);
 		link = EXIT_NONE;

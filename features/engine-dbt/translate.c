@@ -113,7 +113,11 @@ static void find_next_page(struct mips_cpu *c, struct mips_source *source)
 	source->next_page = memory_borrow(&c->vcpu.vm->memory, m.gpa, GUEST_PAGE_SIZE);
 }
 
-static void add_exits(struct dbt *d, const struct x86_block *made)
+/*
+ * A block that was cut is left by way of the engine. Its way out to one without MAPs, linked, would lead to the whole
+ * block, which exceeds the limit, and from there back to this one.
+ */
+static void add_exits(struct dbt *d, const struct x86_block *made, bool is_cut)
 {
 	struct blocks *b = &d->blocks;
 
@@ -122,7 +126,7 @@ static void add_exits(struct dbt *d, const struct x86_block *made)
 			.displacement = made->exits[n].displacement,
 			.unlinked = made->exits[n].unlinked,
 			.target = made->exits[n].target,
-			.linkable = made->exits[n].linkable,
+			.linkable = made->exits[n].linkable && !is_cut,
 			.careful = made->exits[n].careful,
 			.next = EXIT_NONE,
 		};
@@ -176,6 +180,9 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 	source.insns = &d->insns[d->next_insn];
 	find_next_page(c, &source);
 	mips_translate_block(&source, d->ir);
+	/* Where it was cut at a branch it has the delay slot, too, and stops behind it. Blocks that follow do not. */
+	if (key->max != 0 && d->ir->nr_insns > key->max)
+		d->ir->nr_insns = key->max;
 	if ((key->mode & BLOCK_CAREFUL) == 0)
 		dbt_run_passes(d->ir, d->pass_work);
 	d->next_insn += source.nr_insns;
@@ -199,7 +206,7 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 				.bytes = d->ir->guest_bytes,
 				.first_exit = made.first_exit,
 				.nr_exits = made.nr_exits };
-	add_exits(d, &made);
+	add_exits(d, &made, key->max != 0);
 	return blocks_add(b, &block);
 }
 
