@@ -8,7 +8,9 @@
 #include <stdint.h>
 
 #include "arch/mips64/guest/breakpoint.h"
+#include "arch/mips64/guest/cp0.h"
 #include "arch/mips64/guest/cpu.h"
+#include "arch/mips64/guest/exception.h"
 #include "arch/mips64/guest/insn.h"
 #include "arch/x86_64/emit/jump_cache.h"
 #include "arch/x86_64/emit/lower.h"
@@ -64,6 +66,12 @@ void dbt_single(struct dbt *d);
 
 /** True if nobody wants the vCPU to leave guest code. */
 bool dbt_is_free(const struct mips_cpu *c);
+
+/** True if somebody waits for run(), which looks before guest code is entered: an interrupt, WAIT, a watch register. */
+static inline bool dbt_must_look(const struct mips_cpu *c)
+{
+	return c->waiting || c->watch_fetch || mips_interrupt_pending(c) || (c->cp0.cause & CAUSE_WP) != 0;
+}
 
 /* create.c */
 
