@@ -35,6 +35,7 @@ struct dbt {
 	const struct dbt_shape *shape;
 	uint32_t heat[DBT_HEAT]; /**< by number of block: entries left until it is hot */
 	bool code_changed;       /**< a store dropped a block */
+	uint64_t walks;          /**< of the page table walker, when the last helper began */
 	bool counted;            /**< the timer model counts instructions */
 	uint32_t partial; /**< `counted`: instructions of the running block up to the one that a helper executes */
 	uint64_t limit;   /**< `counted`: blocks that might exceed it leave when they are entered */

@@ -23,11 +23,16 @@ static void begin_helper(struct mips_cpu *c, const struct mips_insn *i, uint64_t
 	struct dbt *d = dbt(c);
 
 	d->code_changed = false;
+	d->walks = c->walks;
 	if (d->counted)
 		c->vcpu.instructions += d->partial;
 	dbt_set_place(c, i, where);
 }
 
+/*
+ * What a block has found out before a helper may be true no more behind it: the pages that its MAPs found, if the walker
+ * has replaced the TLB entry of one; its own code, where control cannot leave in a delay slot. Counted, it ends there.
+ */
 static void end_helper(struct mips_cpu *c)
 {
 	struct dbt *d = dbt(c);
@@ -35,6 +40,8 @@ static void end_helper(struct mips_cpu *c)
 	c->delay = NULL;
 	if (!d->counted)
 		return;
+	if (d->code_changed || c->walks != d->walks)
+		vcpu_kick(&c->vcpu, ATTN_IRQ);
 	c->vcpu.instructions -= d->partial; /* whoever leaves adds it */
 	if (vcpu_attention(&c->vcpu) != 0)
 		d->limit = 0; /* where control cannot leave behind this instruction, no other block begins */
@@ -53,8 +60,7 @@ static uint64_t extend(uint64_t v, uint64_t kind)
 /* How a helper leaves that took an exception: to where it went, unless somebody waits for the engine. */
 static uint64_t leave(struct mips_cpu *c)
 {
-	bool out = dbt(c)->counted || c->waiting || vcpu_attention(&c->vcpu) != 0 || c->watch_fetch ||
-		   mips_interrupt_pending(c) || (c->cp0.cause & CAUSE_WP) != 0;
+	bool out = dbt(c)->counted || vcpu_attention(&c->vcpu) != 0 || dbt_must_look(c);
 
 	return X86_LEAVE | (out ? X86_OUT : 0);
 }
