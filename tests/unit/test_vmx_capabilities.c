@@ -129,6 +129,26 @@ static void test_optional_parts(void **state)
 	assert_int_equal(c.cpu2 & CPU2_VPID, CPU2_VPID);
 }
 
+/* Delivery of interrupts by the CPU needs all its parts, and is off until the guest's APIC is ready. */
+static void test_apic(void **state)
+{
+	struct vmx_capabilities c;
+
+	(void)state;
+	assert_null(vmx_find_capabilities(read_msr, false, &c));
+	assert_true(c.has_apic);
+	assert_int_equal(c.cpu2 & (CPU2_X2APIC | CPU2_APIC_DELIVERY), 0);
+	assert_null(vmx_find_capabilities(read_msr, true, &c));
+	assert_false(c.has_apic);
+	msrs.cpu2 &= ~((uint64_t)CPU2_X2APIC << 32);
+	assert_null(vmx_find_capabilities(read_msr, false, &c));
+	assert_false(c.has_apic);
+	setup(NULL);
+	msrs.true_cpu &= ~((uint64_t)CPU_TPR_SHADOW << 32);
+	assert_null(vmx_find_capabilities(read_msr, false, &c));
+	assert_false(c.has_apic);
+}
+
 static void test_what_is_missing(void **state)
 {
 	(void)state;
@@ -160,6 +180,7 @@ int main(void)
 		cmocka_unit_test_setup(test_all_there, setup),
 		cmocka_unit_test_setup(test_no_true_controls, setup),
 		cmocka_unit_test_setup(test_optional_parts, setup),
+		cmocka_unit_test_setup(test_apic, setup),
 		cmocka_unit_test_setup(test_what_is_missing, setup),
 	};
 

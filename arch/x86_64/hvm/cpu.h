@@ -115,6 +115,18 @@ struct x86_interrupts {
 	/** The vector it just named is being delivered. May be NULL. */
 	void (*accepted)(struct x86_interrupts *source, uint8_t vector);
 	bool ignores_priority; /**< delivered whatever CR8 says */
+	/** True while the CPU delivers what is pending by itself. NULL: never. */
+	bool (*taken_over)(const struct x86_interrupts *source);
+};
+
+/** Registers of a local APIC in x2APIC mode, for a CPU that takes them over while the guest runs. */
+struct x86_virtual_apic {
+	/** True if it may: the APIC is in that mode, and enabled. */
+	bool (*is_ready)(const struct x86_virtual_apic *v);
+	/** The guest has ended a level-triggered interrupt. */
+	void (*ended)(struct x86_virtual_apic *v, uint8_t vector);
+	uint32_t *request, *service; /**< 256 bits each, by vector, to be kept up to date at exits */
+	const uint32_t *level;       /**< vectors whose end is told */
 };
 
 /** What became of an access to an MSR. */
@@ -188,6 +200,9 @@ struct x86_cpu {
 	bool seen_user;          /**< has run in user mode since the last reset */
 	int window;              /**< vector that waits until the guest takes interrupts, or -1 */
 	bool window_any;         /**< ...whatever CR8 says */
+	/** or NULL; if hardware_apic is true, the CPU can take it over */
+	struct x86_virtual_apic *virtual_apic;
+	bool hardware_apic;
 	struct x86_interrupts *interrupts;
 	struct x86_extension *extensions;
 	void *fpu;                        /**< FXSAVE or XSAVE image of the guest while the host uses the FPU */

@@ -81,6 +81,11 @@ struct hvm_ops {
 	 * the look at the attention word to the guest, and end it.
 	 */
 	void (*enter)(struct x86_cpu *c, struct hvm_exit *exit);
+	/**
+	 * The vCPU is not entered for a while, and others than its CPU may look at its registers and set them. Not called
+	 * if there is one vCPU only. NULL: they always may.
+	 */
+	void (*leave)(struct x86_cpu *c);
 	uint64_t (*get)(struct x86_cpu *c, enum x86_control which);
 	void (*set)(struct x86_cpu *c, enum x86_control which, uint64_t value);
 	void (*get_segment)(struct x86_cpu *c, enum x86_segment_number n, struct x86_segment *out);

@@ -42,8 +42,16 @@ struct x86_event hvm_event(uint32_t word, uint32_t error)
 				   .error = error };
 }
 
-/* Vector that wants to be delivered, and its source; -1: none. */
-static int pending_vector(const struct x86_cpu *c, struct x86_interrupts **source)
+/* SDM 3A, 10.8.3.1: CR8 holds off vectors of its class and below. */
+static bool allowed(struct x86_cpu *c, const struct x86_interrupts *source, int vector)
+{
+	if ((c->rflags & X86_RFLAGS_IF) == 0)
+		return false;
+	return source->ignores_priority || (unsigned)vector >> 4 > c->hvm->get(c, X86_CR8);
+}
+
+/* Vector that wants to be delivered, and its source; -1: none. What the CPU delivers by itself only ends sleep here. */
+static int pending_vector(struct x86_cpu *c, struct x86_interrupts **source)
 {
 	if (c->vcpu.debug.hold_interrupts)
 		return -1;
@@ -52,18 +60,15 @@ static int pending_vector(const struct x86_cpu *c, struct x86_interrupts **sourc
 
 		if (vector < 0)
 			continue;
+		if (s->taken_over != NULL && s->taken_over(s)) {
+			if (allowed(c, s, vector))
+				c->idle = c->sleep = false;
+			continue;
+		}
 		*source = s;
 		return vector;
 	}
 	return -1;
-}
-
-/* SDM 3A, 10.8.3.1: CR8 holds off vectors of its class and below. */
-static bool allowed(struct x86_cpu *c, const struct x86_interrupts *source, int vector)
-{
-	if ((c->rflags & X86_RFLAGS_IF) == 0)
-		return false;
-	return source->ignores_priority || (unsigned)vector >> 4 > c->hvm->get(c, X86_CR8);
 }
 
 /* NMIs do not nest: from delivery to the end of the IRET that follows (SDM 3A, 6.7.1). */
@@ -128,20 +133,31 @@ static enum engine_exit idle(struct x86_cpu *c)
 	return (c->rflags & X86_RFLAGS_IF) != 0 ? ENGINE_IDLE : ENGINE_HALTED;
 }
 
-enum engine_exit hvm_run(struct vcpu *v)
+static enum engine_exit run(struct x86_cpu *c)
 {
-	struct x86_cpu *c = x86_cpu(v);
-
 	do {
 		prepare(c);
 		if (c->idle)
 			return idle(c);
 		if (c->sleep) {
 			c->sleep = false;
-			return c->inject.valid || vcpu_attention(v) != 0 ? ENGINE_ATTENTION : ENGINE_IDLE;
+			return c->inject.valid || vcpu_attention(&c->vcpu) != 0 ? ENGINE_ATTENTION : ENGINE_IDLE;
 		}
 	} while (enter(c));
 	return ENGINE_ATTENTION;
+}
+
+/* Other CPUs look only while this one is out of here. */
+static enum engine_exit leave(struct x86_cpu *c, enum engine_exit why)
+{
+	if (c->vcpu.vm->nr_vcpus > 1 && c->hvm->leave != NULL)
+		c->hvm->leave(c);
+	return why;
+}
+
+enum engine_exit hvm_run(struct vcpu *v)
+{
+	return leave(x86_cpu(v), run(x86_cpu(v)));
 }
 
 /* With TF set, the guest raises #DB after one instruction, or we do if it was an emulated one. */
@@ -159,7 +175,7 @@ enum engine_exit hvm_step(struct vcpu *v)
 		continue;
 	c->stepping = false;
 	c->rflags = (c->rflags & ~(uint64_t)X86_RFLAGS_TF) | trap;
-	return ENGINE_ATTENTION;
+	return leave(c, ENGINE_ATTENTION);
 }
 
 void x86_raise(struct x86_cpu *c, uint8_t vector, uint32_t error)

@@ -39,6 +39,7 @@ static struct gate idt[256];
 static volatile uint64_t faults, interrupts, nmis, nmi_depth, nmi_nested;
 static volatile const uint8_t *resume; /* where to go on after a fault; NULL: none is expected */
 static bool has_xen, has_com1;
+static bool is_intel; /* hypercalls are VMCALL */
 /* The text before it is how tests find it. */
 static volatile struct {
 	char label[16];
@@ -75,10 +76,10 @@ static int64_t hypercall(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64
 	register uint64_t r10 __asm__("r10") = d;
 	int64_t result;
 
-	__asm__ volatile("vmmcall"
+	__asm__ volatile("cmpb $0, %[intel]\n\tjne 1f\n\tvmmcall\n\tjmp 2f\n1:\tvmcall\n2:"
 			 : "=a"(result), "+D"(a), "+S"(b), "+d"(c), "+r"(r10)
-			 : "a"(nr)
-			 : "memory", "r8", "r9");
+			 : "a"(nr), [intel] "m"(is_intel)
+			 : "memory", "cc", "r8", "r9");
 	return result;
 }
 
@@ -484,6 +485,8 @@ void guest_main(void)
 	uint32_t r[4];
 
 	set_up_exceptions();
+	cpuid(0, 0, r);
+	is_intel = r[1] == 0x756e6547; /* "Genu" */
 	cpuid(0x40000000, 0, r);
 	has_xen = r[1] == 0x566e6558;
 	has_com1 = in8(COM1 + 5) != 0xff;

@@ -13,7 +13,7 @@
 
 /* What is there for speed. RDTSCP is not: the guest has it if the CPU has it. */
 #define CPU_MAY  CPU_TPR_SHADOW
-#define CPU2_MAY (CPU2_VPID | CPU2_WBINVD)
+#define CPU2_MAY (CPU2_VPID | CPU2_WBINVD | CPU2_X2APIC | CPU2_APIC_DELIVERY)
 
 uint32_t vmx_adjust(uint64_t capability, uint32_t must, uint32_t may, uint32_t *controls)
 {
@@ -29,6 +29,9 @@ static uint64_t controls_msr(uint64_t (*read)(uint32_t msr), uint64_t basic, uin
 	return read((basic & BASIC_TRUE) != 0 ? true_msr : msr);
 }
 
+/* Parts of APIC virtualization that are of use only together. */
+#define CPU2_APIC (CPU2_X2APIC | CPU2_APIC_DELIVERY)
+
 /* The right INVVPID has to be there to use VPIDs. */
 static void drop_unusable(struct vmx_capabilities *c)
 {
@@ -37,6 +40,9 @@ static void drop_unusable(struct vmx_capabilities *c)
 	/* Without a shadow of CR8, its accesses exit. */
 	if ((c->cpu & CPU_TPR_SHADOW) == 0)
 		c->cpu |= CPU_CR8_LOAD | CPU_CR8_STORE;
+	c->has_apic = (c->cpu & CPU_TPR_SHADOW) != 0 && (c->cpu2 & CPU2_APIC) == CPU2_APIC;
+	/* They are switched on when the guest's APIC is in the mode for them. */
+	c->cpu2 &= ~CPU2_APIC;
 }
 
 /* One reason a line, the first that is true. */

@@ -16,6 +16,7 @@ struct vmx_capabilities {
 	uint64_t cr4_fixed0, cr4_fixed1;
 	uint64_t ept_vpid; /**< EPT_CAP_*, VPID_CAP_* */
 	uint64_t misc;
+	bool has_apic; /**< virtual-interrupt delivery in x2APIC mode can be switched on */
 };
 
 /**

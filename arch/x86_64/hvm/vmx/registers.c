@@ -66,7 +66,7 @@ static void set_efer(struct x86_cpu *c, uint64_t value)
 	vmx_set_field(s, VMX_ENTRY, (value & X86_EFER_LMA) != 0 ? entry | ENTRY_IA32E : entry);
 }
 
-/* The vCPU's registers are in this CPU, or in memory. */
+/* Its registers are in its CPU, which is this one then (leave() in hvm.h), and not in memory. */
 static bool is_loaded(struct x86_cpu *c)
 {
 	const struct vmx *s = vmx_of(c);
@@ -77,9 +77,11 @@ static bool is_loaded(struct x86_cpu *c)
 /* Fields that are not known come from the VMCS, which has to be current then. */
 static struct vmx_state *state_of(struct x86_cpu *c)
 {
-	if (vmx_of(c)->cpu != NULL)
+	struct vmx *s = vmx_of(c);
+
+	if (!vmx_knows_fields(&s->state))
 		vmx_load(c);
-	return &vmx_of(c)->state;
+	return &s->state;
 }
 
 uint64_t vmx_get(struct x86_cpu *c, enum x86_control which)
@@ -255,6 +257,7 @@ void vmx_handle(struct x86_cpu *c, const struct hvm_exit *x)
 	switch (x->code) {
 	case REASON_CR: access(c, x); break;
 	case REASON_XSETBV: xsetbv(c, x); break;
+	case REASON_EOI: vmx_apic_end(c, (uint8_t)x->info1); break;
 	default: x86_give_up(c, "it switches tasks by hardware, which husk does not do on Intel's CPUs"); break;
 	}
 }

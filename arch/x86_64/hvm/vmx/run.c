@@ -88,6 +88,7 @@ static void before(struct x86_cpu *c, struct vmx *s)
 	write_event(c, s);
 	write_blocking(c, s);
 	write_windows(c, s);
+	vmx_apic_before(c, s);
 	vmx_flush_fields(&s->state);
 	if (s->drop)
 		vmx_drop_translations(c);
@@ -110,6 +111,7 @@ static void after(struct x86_cpu *c, struct vmx *s)
 	c->rip = vmx_read(VMCS_GUEST_RIP);
 	c->gpr[X86_RSP] = vmx_read(VMCS_GUEST_RSP);
 	c->rflags = vmx_read(VMCS_GUEST_RFLAGS);
+	vmx_apic_after(c, s);
 	blocking = vmx_get_field(&s->state, VMX_BLOCKING);
 	c->shadow = (blocking & (BLOCKING_STI | BLOCKING_MOV_SS)) != 0;
 	/* The CPU itself sees the IRET that ends it. */
@@ -207,6 +209,7 @@ static const struct hvm_code codes[] = {
 	{ REASON_PAUSE, HVM_INTERRUPT, "PAUSE" },
 	{ REASON_MACHINE_CHECK, HVM_INVALID, "machine check" },
 	{ REASON_TPR, HVM_WINDOW, "TPR" },
+	{ REASON_EOI, HVM_OWN, "EOI" },
 	{ REASON_EPT, HVM_MEMORY, "EPT" },
 	{ REASON_EPT_MISCONFIG, HVM_UNKNOWN, "EPT misconfiguration" },
 	{ REASON_INVEPT, HVM_FORBIDDEN, "INVEPT" },

@@ -77,6 +77,17 @@ void vmx_forget_fields(struct vmx_state *s)
 	s->known &= OURS;
 }
 
+void vmx_learn_fields(struct vmx_state *s)
+{
+	for (unsigned field = 0; field < VMX_FIELDS; field++)
+		vmx_get_field(s, field);
+}
+
+bool vmx_knows_fields(const struct vmx_state *s)
+{
+	return s->known == ALL;
+}
+
 void vmx_zero_fields(struct vmx_state *s)
 {
 	memset(s->value, 0, sizeof(s->value));

@@ -7,6 +7,7 @@
 #ifndef VMX_STATE_H
 #define VMX_STATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "arch/x86_64/hvm/cpu.h"
@@ -58,6 +59,12 @@ void vmx_rewrite_fields(struct vmx_state *s);
 
 /** The guest has run: what it can change is not known any more. */
 void vmx_forget_fields(struct vmx_state *s);
+
+/** Reads what is not known, so that all of it is. */
+void vmx_learn_fields(struct vmx_state *s);
+
+/** True if no VMCS is needed to read fields. */
+bool vmx_knows_fields(const struct vmx_state *s);
 
 /** Everything zero, to be written at the next flush. */
 void vmx_zero_fields(struct vmx_state *s);

@@ -81,6 +81,10 @@ static int vmx_start(void)
 	if (!vmx_on((uintptr_t)cpu->region))
 		return hvm_missing(&vmx_ops, "VMX that works (VMXON fails)");
 	cpu_this()->hvm = cpu;
+	log_debug("VMX: controls %x %x %x, EPT and VPID %llx%s", (unsigned)vmx_capabilities.pin,
+		  (unsigned)vmx_capabilities.cpu, (unsigned)vmx_capabilities.cpu2,
+		  (unsigned long long)vmx_capabilities.ept_vpid,
+		  vmx_capabilities.has_apic ? ", delivers interrupts itself" : "");
 	return 0;
 }
 
@@ -89,21 +93,24 @@ static int vmx_start(void)
 static const uint32_t live_msrs[VMX_LIVE_MSRS] = { MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK, MSR_KERNEL_GS_BASE };
 
 /* 24.6.9: a bit an MSR, set: it exits; 1 KiB each for reads and writes, of low and of high numbers. */
-static void let_msr_through(struct vmx *s, uint32_t msr, bool write)
+void vmx_pass_msr(struct vmx *s, uint32_t msr, bool write, bool pass)
 {
 	uint32_t at = (write ? 0x800u : 0) + (msr >= 0xc0000000u ? 0x400u : 0) + (msr & 0x1fffu) / 8;
 
-	s->msr_bitmap[at] &= (uint8_t) ~(1u << msr % 8);
+	if (pass)
+		s->msr_bitmap[at] &= (uint8_t) ~(1u << msr % 8);
+	else
+		s->msr_bitmap[at] |= (uint8_t)(1u << msr % 8);
 }
 
 static void fill_bitmaps(struct vmx *s)
 {
 	memset(s->msr_bitmap, 0xff, sizeof(s->msr_bitmap));
 	for (unsigned i = 0; i < HVM_DIRECT_MSRS; i++) {
-		let_msr_through(s, hvm_direct_msrs[i], false);
-		let_msr_through(s, hvm_direct_msrs[i], true);
+		vmx_pass_msr(s, hvm_direct_msrs[i], false, true);
+		vmx_pass_msr(s, hvm_direct_msrs[i], true, true);
 	}
-	let_msr_through(s, MSR_TSC, false);
+	vmx_pass_msr(s, MSR_TSC, false, true);
 	memset(s->io_bitmap, 0xff, sizeof(s->io_bitmap));
 	for (unsigned i = 0; i < HVM_DIRECT_PORTS; i++)
 		s->io_bitmap[hvm_direct_ports[i] / 8] &= (uint8_t) ~(1u << hvm_direct_ports[i] % 8);
@@ -120,6 +127,7 @@ static int vmx_create(struct x86_cpu *c)
 	for (unsigned i = 0; i < VMX_LIVE_MSRS; i++)
 		s->msrs[i].msr = live_msrs[i];
 	fill_bitmaps(s);
+	c->hardware_apic = vmx_capabilities.has_apic;
 	return 0;
 }
 
@@ -232,6 +240,11 @@ static void write_controls(struct x86_cpu *c)
 	vmx_write(VMCS_ENTRY_MSR_LOADS, 0);
 	vmx_write(VMCS_ENTRY_EVENT, 0);
 	vmx_write(VMCS_TPR_THRESHOLD, 0);
+	for (unsigned i = 0; i < 4; i++) {
+		vmx_write(VMCS_EOI_EXIT + 2 * i, 0);
+		s->eoi_exits[i] = 0;
+	}
+	s->apic_on = false;
 	s->nr_msrs = s->event = s->tpr_threshold = 0;
 }
 
@@ -281,6 +294,18 @@ void vmx_load(struct x86_cpu *c)
 	load_live(s);
 }
 
+/* The VMCS stays where it is; all else is in memory. */
+static void vmx_leave(struct x86_cpu *c)
+{
+	struct vmx *s = vmx_of(c);
+
+	if (s->cpu == NULL || s->cpu->loaded != c)
+		return;
+	vmx_learn_fields(&s->state);
+	save_live(s);
+	s->cpu->loaded = NULL;
+}
+
 void vmx_drop_translations(struct x86_cpu *c)
 {
 	uint64_t can = vmx_capabilities.ept_vpid;
@@ -305,6 +330,7 @@ const struct hvm_ops vmx_ops = {
 	.reset = vmx_reset,
 	.map_memory = vmx_map_memory,
 	.enter = vmx_run,
+	.leave = vmx_leave,
 	.get = vmx_get,
 	.set = vmx_set,
 	.get_segment = vmx_load_segment,

@@ -46,6 +46,8 @@ struct vmx {
 	uint64_t host_rsp; /**< what the VMCS has, and so on */
 	uint32_t cpu_controls, tpr_threshold, event, nr_msrs;
 	uint64_t ept_root;
+	bool apic_on;          /**< the CPU delivers interrupts of the local APIC by itself */
+	uint64_t eoi_exits[4]; /**< vectors whose ends exit */
 };
 
 static inline struct vmx *vmx_of(struct x86_cpu *c)
@@ -64,6 +66,16 @@ void vmx_load(struct x86_cpu *c);
 
 /** Drops what the CPU has cached of guest translations; the vCPU is loaded. */
 void vmx_drop_translations(struct x86_cpu *c);
+
+/** Lets accesses to an MSR through, or not. */
+void vmx_pass_msr(struct vmx *s, uint32_t msr, bool write, bool pass);
+
+/** The local APIC before an entry and after an exit, for CPUs that deliver its interrupts; the vCPU is loaded. */
+void vmx_apic_before(struct x86_cpu *c, struct vmx *s);
+void vmx_apic_after(struct x86_cpu *c, struct vmx *s);
+
+/** The guest has ended a level-triggered interrupt. */
+void vmx_apic_end(struct x86_cpu *c, uint8_t vector);
 
 /** hvm_ops.enter() */
 void vmx_run(struct x86_cpu *c, struct hvm_exit *exit);
