@@ -51,7 +51,10 @@ static void bring(struct smp_cpu *cpu, struct smp_vcpu *v, uint64_t end)
 	}
 }
 
-/* The end of the next round; if nobody has work, when the first timer matches, UINT64_MAX if none will. */
+/*
+ * The end of the next round; if nobody has work, of the one in which the first timer matches, UINT64_MAX if none will.
+ * Rounds end at multiples of a turn, however often somebody looked whether there is work.
+ */
 static uint64_t end_of_round(const struct smp_cpu *cpu, uint64_t start)
 {
 	uint64_t left = UINT64_MAX;
@@ -61,10 +64,12 @@ static uint64_t end_of_round(const struct smp_cpu *cpu, uint64_t start)
 		uint64_t match = cpu->smp->vm->timer->until_match(v->vcpu);
 
 		if (has_work(v))
-			return start + TURN;
+			match = 1;
 		left = match < left ? match : left;
 	}
-	return left < UINT64_MAX - start ? start + left : UINT64_MAX;
+	if (left == 0)
+		left = 1;
+	return left < UINT64_MAX - start - TURN ? ((start + left - 1) / TURN + 1) * TURN : UINT64_MAX;
 }
 
 /* The latest of all: one may be an instruction ahead, as a branch and its delay slot are executed together. */
@@ -82,8 +87,10 @@ void smp_take_counted_turns(struct smp_cpu *cpu)
 	const struct vm *vm = cpu->smp->vm;
 
 	while (!vm_is_requested(vm)) {
-		uint64_t end = end_of_round(cpu, now(cpu));
+		uint64_t end;
 
+		smp_share_deadline(cpu, false); /* of devices, whose time is the host's */
+		end = end_of_round(cpu, now(cpu));
 		if (end == UINT64_MAX) {
 			plat_wait(&cpu->current->vcpu->attention);
 			continue;

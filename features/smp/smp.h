@@ -65,6 +65,18 @@ void smp_take_turns(struct smp_cpu *cpu);
 /** The same by instructions instead of time, for all vCPUs on one CPU. */
 void smp_take_counted_turns(struct smp_cpu *cpu);
 
+/**
+ * The host knows one deadline for all vCPUs of the CPU, and raises ATTN_TIMER for the one that runs: passes that on to
+ * those whose timers are due, and tells the host what is next. With others_wait the end of the turn is a deadline, too.
+ */
+void smp_share_deadline(struct smp_cpu *cpu, bool others_wait);
+
+/**
+ * The deadline of a CPU with several vCPUs may have passed, and been taken for that of the vCPU's own timers, or gone to
+ * another one, since it was armed: v, about to run, has ATTN_TIMER then.
+ */
+void smp_recheck_deadline(struct smp_vcpu *v);
+
 /** Makes a vCPU the one that the calling CPU runs. */
 void smp_switch(struct smp_cpu *cpu, struct smp_vcpu *v);
 

@@ -48,7 +48,10 @@ static void go_in(struct smp_vcpu *v, enum smp_where meanwhile)
 
 void smp_enter(struct vcpu *v)
 {
-	go_in(v->smp, SMP_OUT);
+	struct smp_vcpu *self = v->smp;
+
+	go_in(self, SMP_OUT);
+	smp_recheck_deadline(self);
 }
 
 void smp_leave(struct vcpu *v)

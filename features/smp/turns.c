@@ -41,8 +41,7 @@ static struct smp_vcpu *next_with_work(const struct smp_cpu *cpu)
 	return NULL;
 }
 
-/* The host knows one deadline for all vCPUs of the CPU, and raises ATTN_TIMER for the one that runs. */
-static void share_deadline(struct smp_cpu *cpu, bool others_wait)
+void smp_share_deadline(struct smp_cpu *cpu, bool others_wait)
 {
 	uint64_t now = plat_time_ns(), first = others_wait ? cpu->turn_end : TIMER_NEVER;
 
@@ -60,6 +59,12 @@ static void share_deadline(struct smp_cpu *cpu, bool others_wait)
 	cpu->armed = first;
 }
 
+void smp_recheck_deadline(struct smp_vcpu *v)
+{
+	if (v->cpu->nr_vcpus > 1 && v->cpu->armed <= plat_time_ns())
+		__atomic_fetch_or(&v->vcpu->attention, ATTN_TIMER, __ATOMIC_RELAXED);
+}
+
 /* Chooses whose turn it is: the present one's as long as it has work and time. NULL: nobody has work. */
 static struct smp_vcpu *choose(struct smp_cpu *cpu)
 {
@@ -71,11 +76,11 @@ static struct smp_vcpu *choose(struct smp_cpu *cpu)
 	now = plat_time_ns();
 	other = next_with_work(cpu);
 	if (other != NULL && other != cpu->current && has_work(cpu->current) && now < cpu->turn_end) {
-		share_deadline(cpu, true);
+		smp_share_deadline(cpu, true);
 		return cpu->current;
 	}
 	cpu->turn_end = now + TURN_NS;
-	share_deadline(cpu, other != NULL && other != cpu->current && has_work(cpu->current));
+	smp_share_deadline(cpu, other != NULL && other != cpu->current && has_work(cpu->current));
 	return other;
 }
 
@@ -103,7 +108,7 @@ void smp_take_turns(struct smp_cpu *cpu)
 	}
 }
 
-/* One that comes later than what the host knows is found in time, by share_deadline(). */
+/* One that comes later than what the host knows is found in time, by smp_share_deadline(). */
 static void add_deadline(struct smp_vcpu *v, uint64_t deadline_ns)
 {
 	v->deadline = deadline_ns;

@@ -57,24 +57,35 @@ def variant(name, base, **values):
     return _variant(name, base, tuple(plain.items()))
 
 
-@functools.lru_cache(None)
-def small_kernel(board, big_endian=False):
-    """Builds our own kernel of tests/functional/guests for a board; returns the path of its ELF file."""
+def _small_mips_kernel(name, big_endian, sources):
+    """Compiles a kernel of our own for MIPS64; returns the path of its ELF file."""
     target = "mips64-linux-gnuabi64" if big_endian else "mips64el-linux-gnuabi64"
-    path = OUT / "guests" / f"{board}-{'big' if big_endian else 'little'}"
+    path = OUT / "guests" / f"{name}-{'big' if big_endian else 'little'}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    sources = [GUESTS / name for name in ("start.S", "guest.c", "checks.c", "system_checks.c", "code_checks.c", "jit.S", f"board_{board}.c")]
     new = path.with_suffix(f".{os.getpid()}")
     subprocess.run(
         [f"{target}-gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-mabi=64", "-march=mips64r2", "-msoft-float",
          "-mno-abicalls", "-fno-pic", "-msym32", "-G0", "-ffreestanding", "-fno-builtin", "-nostdlib", "-static",
-         "-Wl,--build-id=none", f"-Wl,-T,{GUESTS}/guest.lds", *sources, "-o", new], check=True)  # fmt: skip
+         "-Wl,--build-id=none", f"-Wl,-T,{GUESTS}/guest.lds", *(GUESTS / source for source in sources), "-o", new], check=True)  # fmt: skip
     # The same file keeps its date, so that its image is not linked again.
     if path.exists() and path.read_bytes() == new.read_bytes():
         new.unlink()
     else:
         new.rename(path)
     return path
+
+
+@functools.lru_cache(None)
+def small_kernel(board, big_endian=False):
+    """Builds our own kernel of tests/functional/guests for a board; returns the path of its ELF file."""
+    return _small_mips_kernel(board, big_endian, (
+        "start.S", "guest.c", "checks.c", "system_checks.c", "code_checks.c", "jit.S", f"board_{board}.c"))  # fmt: skip
+
+
+@functools.lru_cache(None)
+def small_smp_kernel(big_endian=False):
+    """Builds our own kernel for several cores of the octeon board; returns the path of its ELF file."""
+    return _small_mips_kernel("smp", big_endian, ("smp_start.S", "smp_guest.c"))
 
 
 def small_guest(board, big_endian=False, host="linux", kind="", **values):

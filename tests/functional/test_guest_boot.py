@@ -46,7 +46,7 @@ def without_trouble(guest):
 def test_boot(session, built, config):
     """husk names the image and its features: those that `make features` lists."""
     said = session[1][config]
-    assert re.search(rf"^husk \S+ \({config}\): host {config.split('_')[0]}, guest debian-\w+ with 1 vCPU and 256 MiB\r+$", said, re.M)
+    assert re.search(rf"^husk \S+ \({config}\): host {config.split('_')[0]}, guest debian-\w+ with (1 vCPU|4 vCPUs) and 256 MiB\r+$", said, re.M)
     features = re.findall(r"^husk: features (.*?)\r+$", said, re.M)
     assert len(features) == 1
     assert sorted(features[0].split()) == make_features(built(config))

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Several vCPUs: a small kernel that tries what cores do to each other, and Linux on four of them."""
+
+import os
+import re
+import struct
+
+import pytest
+
+from guest import PROMPT, Guest, patched, small_smp_kernel, variant
+
+LONG = os.environ.get("HUSK_LONG")
+ROUNDS = 100_000_000 if LONG else 1000
+
+CHECKS = """
+    ll sc, lld scd, laa, saad, sc fails behind a store of another core, message passing, store buffering, load buffering,
+    independent reads, code of one core run by others, mailbox interrupts of waiting cores
+"""
+
+#: ways to execute it
+KINDS = {
+    "dbt": {},
+    "big-endian": {"GUEST_BIG_ENDIAN": True},
+    "bare": {"BLOCK_LINKING": False, "INDIRECT_CACHE": False, "SUPERBLOCKS": False, "ACCESS_GROUPS": False},
+    "interp": {"ENGINE_INTERP": True},
+    "turns": {"SMP_ONE_CPU": True},
+    "icount": {"ENGINE_INTERP": True, "SMP_ONE_CPU": True, "TIMER_ICOUNT": True},
+}
+
+
+def image(kind, **values):
+    """Folder of an image with the small kernel."""
+    values = {**KINDS[kind], **values}
+    kernel = small_smp_kernel(values.get("GUEST_BIG_ENDIAN", False))
+    return variant(f"guest-smp-{kind}", "linux_octeon_smp", IMAGE_CUSTOM=True, CUSTOM_KERNEL=str(kernel), DIAGNOSE=False, **values)
+
+
+def run(kind, folder, rounds):
+    """What the kernel says, asked for so many rounds of each test."""
+    order = ">Q" if KINDS[kind].get("GUEST_BIG_ENDIAN") else "<Q"
+
+    def change(data, at):
+        place = at("husk smp rounds:") + 16
+        data[place : place + 8] = struct.pack(order, rounds)
+
+    with Guest(patched(image(kind) / "husk", folder, change)) as guest:
+        guest.child.timeout = 48 * 3600 if LONG else 600
+        text = guest.end()
+        assert guest.status == 0, text
+    return text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_cores_agree(kind, tmp_path):
+    """Atomic operations, order of accesses, changing code, mailboxes; see guests/smp_guest.c. It ends when all have halted."""
+    # In turns of 2 ms each answer of another core takes some of them.
+    text = run(kind, tmp_path, ROUNDS if kind != "turns" else 50)
+    results = re.findall(r"^(ok|FAILED) (.*?)\r+$", text, re.M)
+    assert [name for result, name in results if result != "ok"] == []
+    assert [name for _, name in results] == re.split(r",\s+", CHECKS.strip())
+    assert re.search(r"guest halted for good at .*: powering off", text)
+
+
+def test_runs_by_instructions_repeat(tmp_path):
+    """All vCPUs on one CPU with time that goes by instructions: each run is the same, to the outcomes of races."""
+    first, second = (run("icount", tmp_path, 200) for _ in range(2))
+    assert first == second
+
+
+@pytest.fixture(scope="module", name="linux")
+def linux_on_four(built):
+    """Linux at its prompt, with four vCPUs."""
+    with Guest(built("linux_octeon_smp") / "husk") as guest:
+        guest.boot()
+        yield guest
+
+
+def test_linux_uses_all(linux):
+    """All processors are there, each runs what it is told to, and gets interrupts of the others."""
+    assert linux.run("grep -c ^processor /proc/cpuinfo").strip() == "4"
+    for n in range(4):
+        assert linux.run(f"taskset {1 << n:x} sh -c 'cut -d\" \" -f39 /proc/self/stat'").strip() == str(n)
+    counts = re.search(r"^\s*\d+:((?:\s+\d+){4})\s+CIU-M\s+SMP-IPI", linux.run("cat /proc/interrupts"), re.M)
+    assert all(int(count) > 0 for count in counts[1].split())
+
+
+def test_linux_starts_again_and_ends_busy(linux):
+    """With a program on each vCPU: reboot, and power-off."""
+    busy = "for n in 1 2 3 4; do sh -c 'while :; do :; done' & done"
+    linux.run(busy)
+    linux.type("reboot\r")
+    linux.see("guest reset")
+    linux.see(PROMPT)
+    linux.run(busy)
+    linux.type("poweroff\r")
+    text = linux.end()
+    assert "husk: guest powered off" in text
+    assert linux.status == 0
