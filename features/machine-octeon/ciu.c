@@ -195,6 +195,8 @@ static void write_mailbox(struct ciu *ciu, unsigned core, uint32_t mailbox)
 {
 	ciu->core[core].mailbox = mailbox;
 	update_core(ciu, core);
+	if (ciu->mailbox_used != NULL)
+		ciu->mailbox_used(ciu->ctx);
 }
 
 /** Writes an enable; only its core's outputs can change. */

@@ -47,7 +47,8 @@ struct ciu {
 	uint64_t level[2];   /**< inputs as driven, by line */
 	uint64_t latched[2]; /**< edge sources seen and not acknowledged, by line */
 	struct irq_line output[CIU_CORES][CIU_OUTPUTS];
-	void (*soft_reset)(void *ctx); /**< CIU_SOFT_RST was written; may be NULL */
+	void (*soft_reset)(void *ctx);   /**< CIU_SOFT_RST was written; may be NULL */
+	void (*mailbox_used)(void *ctx); /**< some mailbox was written; NULL after ciu_init() */
 	void *ctx;
 	uint64_t unknown; /**< accesses to registers that are not modelled */
 };

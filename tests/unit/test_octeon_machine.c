@@ -105,6 +105,27 @@ static void cores_start_as_the_boot_loader_does(void **state)
 	}
 }
 
+/* The others wait until the first clears a mailbox, or for a second. */
+static void other_cores_are_held_until_they_are_wanted(void **state)
+{
+	(void)state;
+	assert_int_equal(vm.machine->load(&vm), 0);
+	assert_false(cpus[0].waiting);
+	assert_true(cpus[1].waiting);
+	mmio_put(0x1070000006200, 1);
+	assert_true(cpus[1].waiting);
+	mmio_put(0x1070000000680, 0xffff);
+	assert_false(cpus[1].waiting);
+	assert_int_not_equal(cpus[1].vcpu.attention, 0);
+	assert_int_equal(fake_deadline, UINT64_MAX);
+
+	assert_int_equal(vm.machine->load(&vm), 0);
+	assert_true(cpus[1].waiting);
+	fake_now += 1000000000;
+	timer_run_due(&cpus[0].vcpu);
+	assert_false(cpus[1].waiting);
+}
+
 static void payload_is_where_the_kernel_looks(void **state)
 {
 	(void)state;
@@ -400,6 +421,7 @@ int main(void)
 		cmocka_unit_test_setup(ram_has_the_boot_bus_hole, board),
 		cmocka_unit_test_setup(too_much_ram_is_refused, board),
 		cmocka_unit_test_setup(more_than_16_cores_are_refused, board),
+		cmocka_unit_test_setup(other_cores_are_held_until_they_are_wanted, board),
 		cmocka_unit_test_setup(cores_start_as_the_boot_loader_does, board),
 		cmocka_unit_test_setup(payload_is_where_the_kernel_looks, board),
 		cmocka_unit_test_setup(loading_again_gives_the_same, board),

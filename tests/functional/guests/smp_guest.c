@@ -13,6 +13,7 @@
 #define CIU      (XKPHYS | 0x1070000000000ull)
 #define CIU_FUSE 0x728
 #define MBOX_SET 0x600
+#define MBOX_CLR 0x680
 #define CIU_EN   0x200
 
 enum { UART_DATA = 0, UART_LSR = 5 };
@@ -542,6 +543,8 @@ void main(unsigned self)
 	set_status(STATUS_KX);
 	cores = count_ones(*csr(CIU + CIU_FUSE)); /* the same for each */
 	sync();
+	if (self == 0)
+		*csr(CIU + MBOX_CLR) = 0; /* lets the others go */
 	atomic(self);
 	if (cores > 1) {
 		fail_conditional(self);
