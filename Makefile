@@ -231,7 +231,7 @@ manifest:
 HOST := $(if $(CONFIG_HOST_LINUX),linux,pc)
 run: $(O)/husk
 	$(if $(CONFIG_HOST_LINUX),,@sh images/packages.sh run)
-	+@NEEDS_HVM='$(strip $(if $(CONFIG_HVM_SVM),amd) $(if $(CONFIG_HVM_VMX),intel))' sh images/run.sh $(O)/husk $(HOST) $(CONFIG_RAM_MB) $(ARGS)
+	+@NEEDS_HVM='$(strip $(if $(CONFIG_HVM_SVM),amd) $(if $(CONFIG_HVM_VMX),intel))' CPUS=$(CONFIG_VCPUS) sh images/run.sh $(O)/husk $(HOST) $(CONFIG_RAM_MB) $(ARGS)
 iso: $(O)/husk.iso
 $(O)/husk.iso: $(O)/husk images/iso.sh
 	$(if $(CONFIG_HOST_PC),,$(error An ISO needs the host pc; this configuration is for $(HOST)))

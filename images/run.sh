@@ -5,6 +5,7 @@
 # GDB=PORT in the environment gives host pc a second serial port, which is that TCP
 # port of 127.0.0.1, for the debugger. NEEDS_HVM: the image virtualizes its guest with
 # what this names, amd (SVM) or intel (VMX) or both.
+# CPUS=N: the computer has as many CPUs, as far as we have.
 set -u
 
 image=$1 host=$2 ram_mb=$3
@@ -28,6 +29,9 @@ fi
 cpu=max
 [ $accel = kvm ] && cpu=host
 
+cpus=$(nproc)
+[ "${CPUS:-1}" -gt "$cpus" ] || cpus=${CPUS:-1}
+
 # The loader's copy of the image, its place at run time, and the hypervisor's own needs.
 image_mb=$(($(stat -L -c %s "$image") / 1048576))
 memory_mb=$((ram_mb + 2 * image_mb + 96))
@@ -41,7 +45,7 @@ if [ -t 0 ]; then
 	stty raw -echo
 fi
 
-qemu-system-x86_64 -machine q35 -accel $accel -cpu $cpu -m "${memory_mb}M" -nodefaults -no-reboot \
+qemu-system-x86_64 -machine q35 -accel $accel -cpu $cpu -smp "$cpus" -m "${memory_mb}M" -nodefaults -no-reboot \
 	-display none -monitor none -serial stdio \
 	-netdev user,id=net -device virtio-net-pci,netdev=net,romfile= \
 	${GDB:+-serial "tcp:127.0.0.1:$GDB,server=on,wait=off"} \

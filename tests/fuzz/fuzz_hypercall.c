@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sources: core/smp.c features/xen-abi/domain.c features/xen-abi/hvm_op.c features/xen-abi/memory_op.c */
-/* sources: features/xen-abi/multicall.c features/xen-abi/sched_op.c features/xen-abi/vcpu_op.c */
+/* sources: features/xen-abi/multicall.c features/xen-abi/sched_op.c features/xen-abi/vcpu_one.c features/xen-abi/vcpu_op.c */
 /* sources: features/xen-abi/version.c features/event-channels/evtchn.c features/event-channels/evtchn_op.c */
 /* sources: features/event-channels/poll.c features/event-channels-2l/two_level.c */
 /* sources: features/event-channels-fifo/fifo.c features/timer-pv/clock.c features/timer-pv/runstate.c */

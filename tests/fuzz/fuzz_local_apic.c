@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: core/smp.c features/local-apic/local_apic.c features/io-apic/io_apic.c features/timer-on-demand/on_demand.c */
+/* sources: core/smp.c features/local-apic/local_apic.c features/local-apic/one.c features/io-apic/io_apic.c features/timer-on-demand/on_demand.c */
 /* sources: tests/unit/hvm_fixture.c arch/x86_64/hvm/run.c arch/x86_64/hvm/exits.c arch/x86_64/hvm/access.c */
 /* sources: arch/x86_64/hvm/cpuid.c arch/x86_64/hvm/msr.c arch/x86_64/hvm/emulate.c arch/x86_64/hvm/registers.c */
 /* sources: arch/x86_64/hvm/walk.c arch/x86_64/hvm/print.c features/machine-pvh/acpi.c features/machine-pvh/aml.c */

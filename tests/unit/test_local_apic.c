@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: core/smp.c features/local-apic/local_apic.c features/timer-on-demand/on_demand.c tests/unit/hvm_fixture.c */
+/* sources: core/smp.c features/local-apic/local_apic.c features/local-apic/one.c features/timer-on-demand/on_demand.c tests/unit/hvm_fixture.c */
 /* sources: arch/x86_64/hvm/run.c arch/x86_64/hvm/exits.c arch/x86_64/hvm/access.c arch/x86_64/hvm/cpuid.c */
 /* sources: arch/x86_64/hvm/msr.c arch/x86_64/hvm/emulate.c arch/x86_64/hvm/registers.c arch/x86_64/hvm/walk.c */
 /* sources: arch/x86_64/hvm/print.c core/bus.c core/console.c core/elf.c core/feature.c core/log.c core/memory.c */

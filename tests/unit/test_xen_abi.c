@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sources: core/smp.c features/xen-abi/domain.c features/xen-abi/hvm_op.c features/xen-abi/memory_op.c */
-/* sources: features/xen-abi/multicall.c features/xen-abi/sched_op.c features/xen-abi/vcpu_op.c */
+/* sources: features/xen-abi/multicall.c features/xen-abi/sched_op.c features/xen-abi/vcpu_one.c features/xen-abi/vcpu_op.c */
 /* sources: features/xen-abi/version.c core/hypercall.c core/io.c core/memory.c core/bus.c core/console.c core/feature.c */
 /* sources: core/log.c core/timer.c core/payload.c core/elf.c core/vm.c tests/unit/fake_platform.c */
 /* sources: tests/unit/xen_fixture.c features/timer-on-demand/on_demand.c */
