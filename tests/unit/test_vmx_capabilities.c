@@ -90,7 +90,7 @@ static void test_all_there(void **state)
 	(void)state;
 	assert_null(vmx_find_capabilities(read_msr, false, &c));
 	assert_int_equal(c.revision, 18); /* bit 31 is not of it */
-	assert_int_equal(c.pin, PIN_ONES | PIN_INTERRUPT | PIN_NMI | PIN_VIRTUAL_NMI);
+	assert_int_equal(c.pin, PIN_ONES | PIN_INTERRUPT | PIN_NMI | PIN_VIRTUAL_NMI | PIN_PREEMPTION);
 	assert_int_equal(c.exit & EXIT_ONES, EXIT_ONES);
 	assert_int_equal(c.entry & ENTRY_ONES, ENTRY_ONES);
 	assert_int_equal(c.entry & ENTRY_IA32E, 0);
@@ -119,6 +119,7 @@ static void test_optional_parts(void **state)
 	assert_null(vmx_find_capabilities(read_msr, true, &c));
 	assert_int_equal(c.cpu2 & (CPU2_VPID | CPU2_WBINVD), 0);
 	assert_int_equal(c.cpu2 & CPU2_RDTSCP, CPU2_RDTSCP);
+	assert_int_equal(c.pin & PIN_PREEMPTION, 0);
 	assert_int_equal(c.cpu & (CPU_TPR_SHADOW | CPU_CR8_LOAD | CPU_CR8_STORE), CPU_CR8_LOAD | CPU_CR8_STORE);
 	/* VPIDs without an INVVPID that can drop one or all are of no use. */
 	msrs.ept &= ~VPID_CAP_SINGLE;

@@ -326,13 +326,18 @@ uint64_t plat_wallclock_ns(void)
 
 /* --- the deadline */
 
+/* TSC after so many nanoseconds, at most LONGEST_NS: with a rate of at most 10 GHz nothing overflows. */
+static uint64_t tsc_after(uint64_t ns)
+{
+	return rdtsc() + ns * host_clock.tsc_hz / NS_PER_S + 1;
+}
+
 static void start_timer(uint64_t ns)
 {
 	uint64_t count;
 
 	if (host_clock.timer_hz == 0) {
-		/* ns is at most LONGEST_NS and the rate at most 10 GHz: no overflow. */
-		wrmsr(MSR_TSC_DEADLINE, rdtsc() + ns * host_clock.tsc_hz / NS_PER_S + 1);
+		wrmsr(MSR_TSC_DEADLINE, tsc_after(ns));
 		return;
 	}
 	count = ns * host_clock.timer_hz / NS_PER_S + 1;
@@ -347,7 +352,9 @@ static void stop_timer(void)
 		apic_timer_start(0);
 }
 
-/* Fires the deadline if it has passed, else arms the timer for it or for a part of the way. Interrupts masked. */
+/*
+ * Fires the deadline if it has passed, else arms what watches it for then or for a part of the way. Interrupts masked.
+ */
 static void run_deadline(struct pc_cpu *cpu)
 {
 	uint64_t left = cpu == host_clock.poller ? POLL_NS : LONGEST_NS;
@@ -358,13 +365,53 @@ static void run_deadline(struct pc_cpu *cpu)
 		if (cpu->attention != NULL)
 			__atomic_fetch_or(cpu->attention, ATTN_TIMER, __ATOMIC_RELEASE);
 	}
+	cpu->watch_tsc = UINT64_MAX;
 	if (cpu->deadline_ns == UINT64_MAX && cpu != host_clock.poller) {
-		stop_timer();
+		if (!cpu->watched)
+			stop_timer();
 		return;
 	}
 	if (cpu->deadline_ns - now < left)
 		left = cpu->deadline_ns - now;
-	start_timer(left);
+	if (cpu->watched)
+		cpu->watch_tsc = tsc_after(left);
+	else
+		start_timer(left);
+}
+
+static void set_watched(struct pc_cpu *cpu, bool watched)
+{
+	if (cpu->watched == watched)
+		return;
+	cpu->watched = watched;
+	run_deadline(cpu);
+}
+
+/* Who polls has the timer for that. */
+uint64_t clock_watch(void)
+{
+	struct pc_cpu *cpu = cpu_this();
+	uint64_t flags;
+
+	if (!cpu->watched && cpu != host_clock.poller) {
+		flags = irq_save();
+		set_watched(cpu, true);
+		irq_restore(flags);
+	}
+	return cpu->watch_tsc;
+}
+
+void clock_look(void)
+{
+	uint64_t flags = irq_save();
+
+	run_deadline(cpu_this());
+	irq_restore(flags);
+}
+
+void clock_wait(void)
+{
+	set_watched(cpu_this(), false);
 }
 
 void clock_poll(void (*look)(void))
@@ -374,6 +421,7 @@ void clock_poll(void (*look)(void))
 	if (host_clock.nr_polls < CLOCK_POLLERS)
 		host_clock.poll[host_clock.nr_polls++] = look;
 	host_clock.poller = cpu_this();
+	cpu_this()->watched = false;
 	run_deadline(cpu_this());
 	irq_restore(flags);
 }

@@ -19,6 +19,19 @@ void clock_init_cpu(void);
 /** Has `look` called about every millisecond on this CPU, with interrupts masked; for what has no interrupt. At most CLOCK_POLLERS. */
 void clock_poll(void (*look)(void));
 
+/**
+ * The guest that the calling CPU enters watches the deadline from now on, which saves the timer: it is left for
+ * clock_look() when the TSC has come to the count that this returns, UINT64_MAX if there is no deadline. It ends when
+ * the CPU waits.
+ */
+uint64_t clock_watch(void);
+
+/** Raises ATTN_TIMER if the deadline that is watched has passed. */
+void clock_look(void);
+
+/** The timer watches the deadline again. Interrupts masked. */
+void clock_wait(void);
+
 /** The timer's interrupt. */
 void clock_interrupt(void);
 

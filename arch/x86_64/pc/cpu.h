@@ -20,6 +20,8 @@ struct pc_cpu {
 	uint32_t *attention;  /**< what plat_cpu_bind() gave, or NULL */
 	uint32_t apic_id;     /**< where to send a wake-up */
 	uint64_t deadline_ns; /**< asked for, UINT64_MAX if none */
+	bool watched;         /**< by the guest that runs, not by the timer */
+	uint64_t watch_tsc;   /**< TSC to look at it again, UINT64_MAX: never */
 	/** Takes the FPU's registers from whom they are lent to, or NULL: they are the host's. */
 	void (*fpu_release)(void *borrower);
 	void *fpu_borrower;

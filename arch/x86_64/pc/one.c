@@ -4,6 +4,7 @@
 
 #include <husk/platform.h>
 
+#include "arch/x86_64/pc/clock.h"
 #include "arch/x86_64/pc/cpu.h"
 #include "arch/x86_64/pc/memory.h"
 #include "arch/x86_64/pc/serial.h"
@@ -44,6 +45,7 @@ void plat_cpu_bind(uint32_t *attention)
 void plat_wait(const uint32_t *attention)
 {
 	irq_disable();
+	clock_wait();
 	if (__atomic_load_n(attention, __ATOMIC_ACQUIRE) != 0) {
 		irq_enable();
 		return;

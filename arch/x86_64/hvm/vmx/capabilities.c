@@ -12,6 +12,7 @@
 #define EPT_MUST   (EPT_CAP_WALK_4 | EPT_CAP_WB | EPT_CAP_INVEPT)
 
 /* What is there for speed. RDTSCP is not: the guest has it if the CPU has it. */
+#define PIN_MAY  PIN_PREEMPTION
 #define CPU_MAY  CPU_TPR_SHADOW
 #define CPU2_MAY (CPU2_VPID | CPU2_WBINVD | CPU2_X2APIC | CPU2_APIC_DELIVERY)
 
@@ -70,7 +71,8 @@ const char *vmx_find_capabilities(uint64_t (*read)(uint32_t msr), bool plain, st
 					.cr4_fixed0 = read(MSR_VMX_CR4_FIXED0),
 					.cr4_fixed1 = read(MSR_VMX_CR4_FIXED1),
 					.misc = read(MSR_VMX_MISC) };
-	pin = vmx_adjust(controls_msr(read, basic, MSR_VMX_PIN, MSR_VMX_TRUE_PIN), PIN_MUST, 0, &c->pin);
+	pin = vmx_adjust(controls_msr(read, basic, MSR_VMX_PIN, MSR_VMX_TRUE_PIN), PIN_MUST, plain ? 0 : PIN_MAY,
+			 &c->pin);
 	cpu = vmx_adjust(controls_msr(read, basic, MSR_VMX_CPU, MSR_VMX_TRUE_CPU), CPU_MUST, plain ? 0 : CPU_MAY,
 			 &c->cpu);
 	/* The MSRs of secondary controls and of EPT are there with their controls only (A.3.3, A.10). */

@@ -5,6 +5,8 @@
 #include "arch/x86_64/hvm/vmx/diagnose.h"
 #include "arch/x86_64/hvm/vmx/insn.h"
 #include "arch/x86_64/hvm/vmx/vmx.h"
+#include "arch/x86_64/pc/clock.h"
+#include "arch/x86_64/pc/x86.h"
 
 #define REASON(reason) ((reason)&0xffffu)
 
@@ -80,6 +82,30 @@ static void write_windows(struct x86_cpu *c, struct vmx *s)
 	}
 }
 
+/*
+ * 25.5.1: the CPU counts down by the TSC, divided, and exits at 0. That spares an interrupt of the host's timer, and
+ * arming it, for each deadline, at the price of a count for each entry, of which there are few for a deadline.
+ */
+static void write_timer(struct vmx *s)
+{
+	uint64_t due, now, count = UINT32_MAX;
+
+	if ((vmx_capabilities.pin & PIN_PREEMPTION) == 0)
+		return;
+	due = clock_watch();
+	now = rdtsc();
+	if (due <= now)
+		clock_look();
+	if (due != UINT64_MAX)
+		count = due <= now ? 0 : ((due - now) >> (vmx_capabilities.misc & MISC_TIMER_RATE)) + 1;
+	if (count > UINT32_MAX)
+		count = UINT32_MAX;
+	if (count == s->timer)
+		return;
+	s->timer = (uint32_t)count;
+	vmx_write(VMCS_PREEMPTION_TIMER, count);
+}
+
 static void before(struct x86_cpu *c, struct vmx *s)
 {
 	vmx_write(VMCS_GUEST_RIP, c->rip);
@@ -92,6 +118,7 @@ static void before(struct x86_cpu *c, struct vmx *s)
 	vmx_flush_fields(&s->state);
 	if (s->drop)
 		vmx_drop_translations(c);
+	write_timer(s);
 }
 
 /* --- after */
@@ -254,6 +281,7 @@ static void decode(struct x86_cpu *c, struct hvm_exit *x)
 	case REASON_EXCEPTION: decode_exception(c, q, x); break;
 	case REASON_IO: decode_port(q, x); break;
 	case REASON_EPT: decode_memory(c, q, x); break;
+	case REASON_PREEMPTION: clock_look(); break;
 	default:
 		if (x->code - REASON_VMCLEAR <= REASON_VMXON - REASON_VMCLEAR)
 			x->cause = HVM_FORBIDDEN;

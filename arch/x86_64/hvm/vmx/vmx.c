@@ -240,12 +240,13 @@ static void write_controls(struct x86_cpu *c)
 	vmx_write(VMCS_ENTRY_MSR_LOADS, 0);
 	vmx_write(VMCS_ENTRY_EVENT, 0);
 	vmx_write(VMCS_TPR_THRESHOLD, 0);
+	vmx_write(VMCS_PREEMPTION_TIMER, 0);
 	for (unsigned i = 0; i < 4; i++) {
 		vmx_write(VMCS_EOI_EXIT + 2 * i, 0);
 		s->eoi_exits[i] = 0;
 	}
 	s->apic_on = false;
-	s->nr_msrs = s->event = s->tpr_threshold = 0;
+	s->nr_msrs = s->event = s->tpr_threshold = s->timer = 0;
 }
 
 /* --- which vCPU a CPU has */

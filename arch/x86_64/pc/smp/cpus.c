@@ -7,6 +7,7 @@
 #include <husk/platform.h>
 
 #include "arch/x86_64/pc/apic.h"
+#include "arch/x86_64/pc/clock.h"
 #include "arch/x86_64/pc/x86.h"
 
 struct pc_processor pc_processors[PC_CPUS];
@@ -34,6 +35,7 @@ static void halt_until_interrupt(void)
 void plat_wait(const uint32_t *attention)
 {
 	irq_disable();
+	clock_wait();
 	if (__atomic_load_n(attention, __ATOMIC_ACQUIRE) == 0)
 		halt_until_interrupt();
 	else
