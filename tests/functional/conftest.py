@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from composing import kernel
+
 # In the background of a script and under nohup these are ignored, and what the tests start would inherit that.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -52,3 +54,10 @@ def built():
         return done[key]
 
     return get
+
+
+@pytest.fixture(name="custom")
+def custom_fixture(tmp_path):
+    """Values of a configuration of machine virt with the user's own kernel, a good one, at tmp_path/vmlinux."""
+    (tmp_path / "vmlinux").write_bytes(kernel())
+    return {"MACHINE_VIRT": True, "IMAGE_CUSTOM": True, "CUSTOM_KERNEL": str(tmp_path / "vmlinux")}
