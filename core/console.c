@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The host console: escape key, input queue, time stamps. */
+/* The host console: escape key, input queue, time stamps; lines of ports that have their own. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include <husk/chardev.h>
 #include <husk/console.h>
 #include <husk/log.h>
 #include <husk/platform.h>
@@ -22,15 +23,29 @@ void console_init(struct console *c, struct vm *vm)
 	*c = (struct console){ .vm = vm, .line_start = true };
 }
 
+/** The guest port that gets input from the host, or NULL if there is none. */
+static struct console_port *guest_port(const struct console *c)
+{
+	return c->focus < c->nr_ports && c->ports[c->focus]->line == NULL ? c->ports[c->focus] : NULL;
+}
+
+static void poll_lines(struct io_client *io);
+
 int console_attach(struct console *c, struct console_port *port)
 {
+	const struct console_port *first = guest_port(c);
+
 	if (c->nr_ports == CONSOLE_MAX_PORTS)
 		return -ENOSPC;
 	c->ports[c->nr_ports] = port;
-	if (c->ports[c->focus]->extra && !port->extra)
+	if (first == NULL || (first->extra && !port->extra && port->line == NULL))
 		c->focus = c->nr_ports;
 	c->nr_ports++;
 	port->console = c;
+	if (port->line != NULL && c->io.poll == NULL) {
+		c->io.poll = poll_lines;
+		io_attach(c->vm, &c->io);
+	}
 	return 0;
 }
 
@@ -78,29 +93,31 @@ static bool ends_line(bool before, const uint8_t *data, size_t size)
 	return size != 0 ? data[size - 1] == '\n' : before;
 }
 
-void console_output(struct console_port *port, const uint8_t *data, size_t size)
+static void show(struct console *c, const uint8_t *data, size_t size)
 {
-	struct console *c = port->console;
-
-	if (size == 0)
-		return;
 	if (c->stamps)
 		write_stamped(c, data, size);
 	else
 		plat_console_write(data, size);
 	c->line_start = ends_line(c->line_start, data, size);
 	log_guest_output(c->line_start);
+}
+
+void console_output(struct console_port *port, const uint8_t *data, size_t size)
+{
+	struct console *c = port->console;
+
+	if (size == 0)
+		return;
+	if (port->line != NULL)
+		chardev_write(port->line, data, size);
+	else
+		show(c, data, size);
 	c->output_bytes += size;
 	c->output_ns = plat_time_ns();
 }
 
 /* Input. */
-
-/** The guest port that gets input, or NULL if there is none. */
-static struct console_port *guest_port(const struct console *c)
-{
-	return c->focus < c->nr_ports ? c->ports[c->focus] : NULL;
-}
 
 /** Gives the guest as much of the queue as it has room for. */
 static void drain(struct console *c)
@@ -136,14 +153,24 @@ static void deliver(struct console *c, uint8_t byte)
 		c->monitor->input(c->monitor, &byte, 1);
 }
 
+/** How many ports the keys can go to. */
+static unsigned shared_ports(const struct console *c)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->nr_ports; i++)
+		n += c->ports[i]->line == NULL;
+	return n;
+}
+
 static void print_help(const struct console *c)
 {
 	log_text("C-a h    print this help\n"
 		 "C-a x    exit husk\n");
 	if (c->monitor != NULL)
 		log_text("C-a c    switch between guest console and monitor\n");
-	if (c->nr_ports > 1)
-		log_text("C-a n    give the keys to the next of %u consoles\n", c->nr_ports);
+	if (shared_ports(c) > 1)
+		log_text("C-a n    give the keys to the next of %u consoles\n", shared_ports(c));
 	log_text("C-a b    send break to the guest\n"
 		 "C-a t    toggle time stamps before the lines of the guest\n"
 		 "C-a C-a  send C-a to the guest (so does C-a a)\n");
@@ -168,13 +195,15 @@ static void switch_monitor(struct console *c)
 
 static void next_port(struct console *c)
 {
-	if (c->nr_ports < 2) {
+	if (shared_ports(c) < 2) {
 		log_info("the guest has no other console");
 		return;
 	}
 	/* What was typed before goes to the port it was typed for. */
 	drain(c);
-	c->focus = (c->focus + 1) % c->nr_ports;
+	do
+		c->focus = (c->focus + 1) % c->nr_ports;
+	while (c->ports[c->focus]->line != NULL);
 	log_info("the keys go to %s", guest_port(c)->name);
 	if (guest_port(c)->focused != NULL)
 		guest_port(c)->focused(guest_port(c));
@@ -238,11 +267,57 @@ void console_poll(struct console *c)
 	}
 }
 
+/* Lines. */
+
+/** Gives the port what has come on its line, as far as it has room. */
+static void serve_line(struct console_port *port)
+{
+	uint8_t chunk[CONSOLE_QUEUE];
+	size_t room, got;
+
+	/* input() may call console_room() and so come back here. */
+	if (port->serving)
+		return;
+	port->serving = true;
+	while ((room = port->room(port)) != 0) {
+		got = chardev_read(port->line, chunk, room < sizeof(chunk) ? room : sizeof(chunk));
+		if (got == 0)
+			break;
+		port->input(port, chunk, got);
+	}
+	port->serving = false;
+}
+
+static void poll_line(struct console_port *port)
+{
+	chardev_poll(port->line);
+	serve_line(port);
+	if (port->connected == port->line->connected)
+		return;
+	port->connected = port->line->connected;
+	if (port->line_changed != NULL)
+		port->line_changed(port);
+}
+
+static void poll_lines(struct io_client *io)
+{
+	struct console *c = (struct console *)((char *)io - offsetof(struct console, io));
+
+	for (unsigned i = 0; i < c->nr_ports; i++) {
+		if (c->ports[i]->line != NULL)
+			poll_line(c->ports[i]);
+	}
+}
+
 void console_room(struct console_port *port)
 {
 	struct console *c = port->console;
 	bool was_full = port->queued == CONSOLE_QUEUE;
 
+	if (port->line != NULL) {
+		serve_line(port);
+		return;
+	}
 	if (port != guest_port(c))
 		return;
 	drain(c);

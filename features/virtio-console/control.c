@@ -22,6 +22,7 @@ static void on_message(struct virtio_console *c, const struct virtio_console_con
 		for (unsigned i = 0; i < c->nr_ports; i++)
 			c->ports[i].news |= VIRTIO_CONSOLE_NEWS_ADD;
 	} else if (p != NULL && m->event == VIRTIO_CONSOLE_PORT_READY && m->value == 1) {
+		p->ready = true;
 		p->news |= VIRTIO_CONSOLE_NEWS_CONSOLE | VIRTIO_CONSOLE_NEWS_NAME | VIRTIO_CONSOLE_NEWS_OPEN;
 	} else if (p != NULL && m->event == VIRTIO_CONSOLE_PORT_OPEN) {
 		virtio_console_set_open(p, m->value != 0);
@@ -46,6 +47,12 @@ static void take_messages(struct virtio_console *c)
 
 /* To the driver. */
 
+/** Whether somebody listens to a port: on husk's console, always. */
+static bool has_listener(const struct virtio_console_port *p)
+{
+	return p->port.line == NULL || p->port.line->connected;
+}
+
 /** Makes the message for the first of the news of a port. Returns its size and takes the news off. */
 static size_t next_message(struct virtio_console_port *p, struct message *m)
 {
@@ -65,7 +72,7 @@ static size_t next_message(struct virtio_console_port *p, struct message *m)
 	p->news &= ~(unsigned)events[i].news;
 	m->head.id = p->number;
 	m->head.event = events[i].event;
-	m->head.value = events[i].value;
+	m->head.value = events[i].news == VIRTIO_CONSOLE_NEWS_OPEN ? has_listener(p) : events[i].value;
 	if (events[i].event != VIRTIO_CONSOLE_PORT_NAME)
 		return sizeof(m->head);
 	memcpy(m->name, p->port.name, length);

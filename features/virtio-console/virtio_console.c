@@ -143,7 +143,7 @@ static void console_reset(struct virtio_device *d)
 	struct virtio_console *c = console_of(d);
 
 	for (unsigned i = 0; i < c->nr_ports; i++) {
-		c->ports[i].open = false;
+		c->ports[i].ready = c->ports[i].open = false;
 		c->ports[i].news = 0;
 	}
 }
@@ -164,32 +164,45 @@ static const struct virtio_device_ops console_ops = {
 	.describe = console_describe,
 };
 
-static int add_port(struct virtio_console *c, const char *name, struct console *console)
+static void port_line_changed(struct console_port *port)
+{
+	struct virtio_console_port *p = (struct virtio_console_port *)port;
+
+	if (!p->ready)
+		return;
+	p->news |= VIRTIO_CONSOLE_NEWS_OPEN;
+	virtio_console_control(p->device);
+}
+
+static int add_port(struct virtio_console *c, const struct virtio_console_options *o, struct console *console)
 {
 	struct virtio_console_port *p = &c->ports[c->nr_ports];
 	int rc;
 
-	if (strlen(name) > VIRTIO_CONSOLE_MAX_NAME) {
-		log_error("console '%s': the name is longer than %u characters", name, VIRTIO_CONSOLE_MAX_NAME);
+	if (strlen(o->name) > VIRTIO_CONSOLE_MAX_NAME) {
+		log_error("console '%s': the name is longer than %u characters", o->name, VIRTIO_CONSOLE_MAX_NAME);
 		return -EINVAL;
 	}
 	p->device = c;
 	p->chain = (struct virtio_chain){ .vectors = p->vectors, .room = VIRTIO_CONSOLE_SEGMENTS };
 	p->number = c->nr_ports++;
-	p->port.name = name;
+	p->port.name = o->name;
 	p->port.extra = true;
+	p->port.line = o->line;
 	p->port.room = port_room;
 	p->port.input = port_input;
+	p->port.line_changed = port_line_changed;
 	rc = console_attach(console, &p->port);
 	if (rc != 0)
-		log_error("console '%s': there are too many on the console of husk: lower VIRTIO_CONSOLE_PORTS", name);
+		log_error("console '%s': there are too many on the console of husk: lower VIRTIO_CONSOLE_PORTS",
+			  o->name);
 	return rc;
 }
 
-int virtio_console_init(struct virtio_console *c, const char *const *names, unsigned nr_names, struct memory *memory,
-			struct console *console)
+int virtio_console_init(struct virtio_console *c, const struct virtio_console_options *options, unsigned nr,
+			struct memory *memory, struct console *console)
 {
-	c->config.max_nr_ports = nr_names;
+	c->config.max_nr_ports = nr;
 	c->virtio.name = "console";
 	c->virtio.ops = &console_ops;
 	c->virtio.id = VIRTIO_ID_CONSOLE;
@@ -197,10 +210,10 @@ int virtio_console_init(struct virtio_console *c, const char *const *names, unsi
 	c->virtio.config = &c->config;
 	c->virtio.config_size = sizeof(c->config);
 	c->virtio.queues = c->queues;
-	c->virtio.nr_queues = 2 * nr_names + 2;
+	c->virtio.nr_queues = 2 * nr + 2;
 	virtio_init(&c->virtio, memory, VIRTIO_CONSOLE_QUEUE_SIZE);
-	for (unsigned i = 0; i < nr_names; i++) {
-		int rc = add_port(c, names[i], console);
+	for (unsigned i = 0; i < nr; i++) {
+		int rc = add_port(c, &options[i], console);
 
 		if (rc != 0)
 			return rc;

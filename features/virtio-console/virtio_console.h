@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A virtio console device (virtio 1.2, 5.3) with several named consoles, each of which is a port of husk's console.
- * A driver that does not know of several sees the first.
+ * A virtio console device (virtio 1.2, 5.3) with several named consoles, each of which is a port of husk's console or
+ * has a line of its own. A driver that does not know of several sees the first.
  */
 #ifndef VIRTIO_CONSOLE_H
 #define VIRTIO_CONSOLE_H
@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <husk/chardev.h>
 #include <husk/console.h>
 
 #include <linux/virtio_console.h>
@@ -38,7 +39,7 @@ enum virtio_console_news {
 	VIRTIO_CONSOLE_NEWS_ADD = 1u << 0,     /**< that it is there */
 	VIRTIO_CONSOLE_NEWS_CONSOLE = 1u << 1, /**< that it is for people */
 	VIRTIO_CONSOLE_NEWS_NAME = 1u << 2,    /**< its name */
-	VIRTIO_CONSOLE_NEWS_OPEN = 1u << 3,    /**< that somebody listens */
+	VIRTIO_CONSOLE_NEWS_OPEN = 1u << 3,    /**< whether somebody listens */
 };
 
 /** A console. */
@@ -46,6 +47,7 @@ struct virtio_console_port {
 	struct console_port port; /* first */
 	struct virtio_console *device;
 	unsigned number;
+	bool ready;     /**< the driver has taken it */
 	bool open;      /**< the guest reads and writes it */
 	unsigned news;  /**< enum virtio_console_news */
 	bool has_chain; /**< a buffer for input is taken: */
@@ -62,12 +64,18 @@ struct virtio_console {
 	unsigned nr_ports;
 };
 
+/** A console as it is to be. */
+struct virtio_console_options {
+	const char *name;     /**< lives to the end of the run */
+	struct chardev *line; /**< what it is connected to; NULL: husk's console */
+};
+
 /**
- * Prepares a device with consoles of these names, which have to last, and puts them on husk's console; the caller plugs
- * it. Returns 0, or -EINVAL (a name is too long) or -ENOSPC (no room on husk's console) after logging one line.
+ * Prepares a device with nr consoles and attaches them to husk's; the caller plugs it. Returns 0, or -EINVAL (a name is
+ * too long) or -ENOSPC (no room on husk's console) after logging one line.
  */
-int virtio_console_init(struct virtio_console *c, const char *const *names, unsigned nr_names, struct memory *memory,
-			struct console *console);
+int virtio_console_init(struct virtio_console *c, const struct virtio_console_options *options, unsigned nr,
+			struct memory *memory, struct console *console);
 
 /** Handles messages of the driver, and sends it the news. For virtio_console.c. */
 void virtio_console_control(struct virtio_console *c);

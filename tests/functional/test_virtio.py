@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from conftest import OUT, TREE
-from guest import Guest, make_run, variant
+from guest import PATIENCE, Guest, make_run, variant
 
 sys.path.append(str(TREE / "images"))
 import debian  # noqa: E402 pylint: disable=wrong-import-position
@@ -28,9 +29,10 @@ def image(board, name, **values):
 
 
 def disks(board):
-    """Image with two disks, of which the second has a serial number, two consoles and entropy."""
+    """Image with two disks, of which the second has a serial number, four consoles and entropy."""
     return image(board, "two", VIRTIO_BLK=True, VIRTIO_BLK_COUNT=2, VIRTIO_BLK1_SERIAL="the-second", VIRTIO_RNG=True,
-                 VIRTIO_CONSOLE=True, VIRTIO_CONSOLE_PORTS=2, VIRTIO_CONSOLE1_NAME="service")  # fmt: skip
+                 VIRTIO_CONSOLE=True, VIRTIO_CONSOLE_PORTS=4, VIRTIO_CONSOLE1_NAME="service", VIRTIO_CONSOLE2_NAME="remote",
+                 VIRTIO_CONSOLE3_NAME="extra", CHARDEV_STREAM=True, CHARDEV_PTY=True, CHARDEV_FILE=True)  # fmt: skip
 
 
 @pytest.fixture(name="disk")
@@ -75,7 +77,7 @@ def test_devices(board, disk):
         guest.boot()
         assert guest.run("cat /sys/block/vda/size /sys/block/vdb/size") == f"{8 * MIB // 512}\n{16 * MIB // 512}\n"
         assert guest.run("cat /sys/block/vdb/serial").strip() == "the-second"
-        assert guest.run("cat /sys/class/virtio-ports/*/name") == "console0\nservice\n"
+        assert guest.run("cat /sys/class/virtio-ports/*/name") == "console0\nservice\nremote\nextra\n"
         assert guest.run("cat /sys/class/misc/hw_random/rng_current") == "virtio_rng.0\n"
         assert guest.run("dmesg | grep -i virtio | grep -iE 'fail|error|warn'") == ""
         assert len(set(guest.run("dd if=/dev/hwrng bs=16 count=8 2>/dev/null | od -A n -t x8 | tr -s ' ' '\\n'").split())) == 16
@@ -158,7 +160,8 @@ def give_keys_to(guest, name):
 def test_consoles(board, disk):
     """Keys go to the console that they were given to, and a shell works on it; the serial port keeps its own."""
     words = [f"disk{n}={spec(disk(str(n), 1))}" for n in range(2)]
-    with Guest(disks(board), *words) as guest:
+    log = disk("log", 0)
+    with Guest(disks(board), *words, "console2=pty", f"console3=file:{log}") as guest:
         guest.boot()
         guest.run("setsid sh -c 'exec sh -i < /dev/hvc1 > /dev/hvc1 2>&1' & true")
         others = give_keys_to(guest, "service")
@@ -176,8 +179,70 @@ def test_consoles(board, disk):
         guest.type("typed\r")
         give_keys_to(guest, "uart0")
         assert guest.run("until [ -s /tmp/got ]; do sleep 0.1; done; cat /tmp/got") == "typed\n"
+        guest.run("seq 3000 > /dev/hvc3")
         guest.power_off()
         assert guest.status == 0
+    assert log.read_bytes() == b"".join(b"%d\r\n" % n for n in range(1, 3001))
+
+
+def use_shell(read, write):
+    """Uses a shell of a guest that is at the other end of something: an answer, and many lines of output."""
+
+    def until(end):
+        text = b""
+        while not text.endswith(end):
+            text += read()
+        return text
+
+    until(b"# \x1b[6n")  # the shell asks the terminal where its cursor is
+    write(b"echo se''en-$((6 * 7)) $(tty)\r")
+    assert b"\nseen-42 /dev/hvc" in until(b"# \x1b[6n")
+    write(b"seq 20000\r")
+    assert until(b"# \x1b[6n").split(b"\r\n")[1:-1] == [b"%d" % n for n in range(1, 20001)]
+
+
+def test_consoles_of_their_own(disk, tmp_path):
+    """A console has a socket or a terminal for itself. Peers come and go; neither they nor the serial port see the others."""
+    words = [f"disk{n}={spec(disk(str(n), 1))}" for n in range(2)]
+    path, link = tmp_path / "console.sock", tmp_path / "terminal"
+    with Guest(disks("virt"), *words, f"console2=stream:{path},listen", f"console3=pty:{link}") as guest:
+        guest.boot()
+        guest.run("echo lost > /dev/hvc2; echo lost > /dev/hvc3")
+        shell = "setsid sh -c 'exec sh -i < /dev/hvcN > /dev/hvcN 2>&1' &"
+        for _ in range(2):
+            with socket.socket(socket.AF_UNIX) as peer:
+                peer.settimeout(PATIENCE)
+                peer.connect(str(path))
+                guest.run(shell.replace("N", "2") + " sleep 0")
+                use_shell(lambda: peer.recv(4096), peer.sendall)
+                peer.sendall(b"exit\r")
+                peer.recv(4096)
+        terminal = os.open(link, os.O_RDWR | os.O_NOCTTY)
+        guest.run(shell.replace("N", "3") + " sleep 0")
+        use_shell(lambda: os.read(terminal, 4096), lambda keys: os.write(terminal, keys))
+        os.close(terminal)
+        assert guest.run("echo alone") == "alone\n"
+        assert "seen-42" not in guest.power_off()
+        assert guest.status == 0
+
+
+def test_consoles_that_cannot_be(disk, tmp_path):
+    """Each refusal says what to do."""
+    words = [f"disk{n}={spec(disk(str(n), 1))}" for n in range(2)]
+
+    def refused(line):
+        done = subprocess.run([disks("virt"), *words, f"console2={line}"], check=False, capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, timeout=60)  # fmt: skip
+        assert done.returncode == 1, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    assert "start the program that listens there first" in refused(f"stream:{tmp_path}/no.sock")
+    assert "write stream:PATH[,listen]" in refused("stream:")
+    assert "there is no folder for /no/such; make it" in refused("file:/no/such")
+    (tmp_path / "taken").touch()
+    assert "name a path that is free" in refused(f"pty:{tmp_path}/taken")
+    text = refused("serial:1")
+    assert "this image has no such back end; select it in `make menuconfig` or use one of these\n  file:PATH\n  pty" in text
 
 
 @pytest.fixture(scope="session", name="fio")

@@ -12,6 +12,7 @@
 
 int fake_entropy_error;
 uint64_t fake_now;
+uint64_t fake_now_step;
 uint64_t fake_deadline = UINT64_MAX;
 unsigned fake_deadlines;
 uint64_t fake_wallclock;
@@ -91,7 +92,7 @@ void fake_reset(void)
 	}
 	free_code();
 	fake_clear_text();
-	fake_now = 0;
+	fake_now = fake_now_step = 0;
 	fake_deadline = UINT64_MAX;
 	fake_deadlines = 0;
 	fake_wallclock = 0;
@@ -224,6 +225,7 @@ uint64_t plat_pages_free(void)
 
 uint64_t plat_time_ns(void)
 {
+	fake_now += fake_now_step;
 	return fake_now;
 }
 

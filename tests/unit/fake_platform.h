@@ -17,6 +17,7 @@
 #define FAKE_INPUT_SIZE 4096u
 
 extern uint64_t fake_now;       /**< what plat_time_ns() returns; tests set it, fake_advance() moves it */
+extern uint64_t fake_now_step;  /**< what each plat_time_ns() adds to it */
 extern uint64_t fake_deadline;  /**< last plat_deadline_set(), UINT64_MAX when disarmed or fired */
 extern unsigned fake_deadlines; /**< calls of plat_deadline_set() */
 extern uint64_t fake_wallclock; /**< what plat_wallclock_ns() returns */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: core/smp.c core/console.c core/log.c tests/unit/fake_platform.c */
+/* sources: core/smp.c core/console.c core/io.c core/log.c tests/unit/fake_platform.c */
 /* The console: escape keys, input that waits for room, time stamps, cursor. */
 #include <errno.h>
 #include <setjmp.h>
@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <husk/chardev.h>
 #include <husk/console.h>
 #include <husk/log.h>
 #include <husk/vm.h>
@@ -25,8 +26,18 @@ struct probe {
 	bool asks_for_more; /* calls console_room() from input() */
 };
 
+/** A line whose other end is a text to type and one that was printed. */
+struct fake_line {
+	struct chardev chardev;
+	const char *typed;
+	char printed[64];
+	unsigned polls;
+};
+
 static struct vm vm;
 static struct vcpu vcpu;
+static struct fake_line line;
+static unsigned line_changes;
 static struct probe uart, second, monitor;
 static enum vm_request requested;
 
@@ -159,6 +170,104 @@ static void test_extra_ports_come_second(void **state)
 	type("b");
 	assert_int_equal(uart.size, 1);
 	assert_int_equal(second.size, 1);
+}
+
+static void line_write(struct chardev *c, const void *data, size_t size)
+{
+	struct fake_line *l = (struct fake_line *)c;
+
+	if (c->connected)
+		strncat(l->printed, data, size);
+}
+
+static size_t line_read(struct chardev *c, void *buf, size_t size)
+{
+	struct fake_line *l = (struct fake_line *)c;
+	size_t n = strnlen(l->typed, size);
+
+	memcpy(buf, l->typed, n);
+	l->typed += n;
+	return n;
+}
+
+static void line_poll(struct chardev *c)
+{
+	((struct fake_line *)c)->polls++;
+}
+
+static void on_line_changed(struct console_port *port)
+{
+	assert_ptr_equal(port, &second.port);
+	line_changes++;
+}
+
+/** Three ports, of which the second has a line of its own. */
+static void make_line(void)
+{
+	static const struct chardev_ops ops = { .write = line_write, .read = line_read, .poll = line_poll };
+
+	line = (struct fake_line){ .chardev = { .ops = &ops, .name = "line" }, .typed = "" };
+	line_changes = 0;
+	vm.io_clients = NULL;
+	console_init(&vm.console, &vm);
+	make(&second, "second");
+	make(&uart, "uart0");
+	make(&monitor, "uart1");
+	second.port.line = &line.chardev;
+	second.port.line_changed = on_line_changed;
+	assert_int_equal(console_attach(&vm.console, &second.port), 0);
+	assert_int_equal(console_attach(&vm.console, &uart.port), 0);
+	assert_int_equal(console_attach(&vm.console, &monitor.port), 0);
+}
+
+static void test_a_line_of_its_own(void **state)
+{
+	(void)state;
+	make_line();
+	output(&second, "nobody is there");
+	line.chardev.connected = true;
+	io_poll(&vm);
+	assert_int_equal(line_changes, 1);
+	assert_int_equal(line.polls, 1);
+	output(&second, "hello\r\n");
+	assert_string_equal(line.printed, "hello\r\n");
+	assert_string_equal(fake_console, "");
+	assert_int_equal(vm.console.output_bytes, 22); /* the guest is not silent */
+	/* Escapes are bytes as others. */
+	line.typed = "ab\x01x";
+	second.room = 3;
+	io_poll(&vm);
+	assert_int_equal(second.size, 3);
+	assert_int_equal(requested, VM_KEEP_RUNNING);
+	second.room = 1;
+	second.asks_for_more = true;
+	console_room(&second.port);
+	assert_memory_equal(second.got, "ab\x01x", 4);
+	line.chardev.connected = false;
+	io_poll(&vm);
+	io_poll(&vm);
+	assert_int_equal(line_changes, 2);
+	io_poll(&vm);
+	assert_int_equal(line.polls, 5);
+}
+
+static void test_keys_do_not_go_to_a_line(void **state)
+{
+	(void)state;
+	make_line();
+	type("a\x01nb\x01nc");
+	assert_int_equal(second.size, 0);
+	assert_int_equal(uart.size, 2);
+	assert_memory_equal(uart.got, "ac", 2);
+	assert_memory_equal(monitor.got, "b", 1);
+	type("\x01h");
+	assert_non_null(strstr(fake_log, "next of 2 consoles"));
+	vm.io_clients = NULL;
+	console_init(&vm.console, &vm);
+	assert_int_equal(console_attach(&vm.console, &second.port), 0);
+	type("nobody takes it\x01n");
+	assert_int_equal(second.size, 0);
+	assert_non_null(strstr(fake_log, "the guest has no other console"));
 }
 
 static void test_number_of_ports_is_bounded(void **state)
@@ -410,6 +519,8 @@ int main(void)
 		cmocka_unit_test_setup(test_input_goes_to_the_first_port, setup),
 		cmocka_unit_test_setup(test_input_goes_to_the_next_port, setup),
 		cmocka_unit_test_setup(test_extra_ports_come_second, setup),
+		cmocka_unit_test_setup(test_a_line_of_its_own, setup),
+		cmocka_unit_test_setup(test_keys_do_not_go_to_a_line, setup),
 		cmocka_unit_test_setup(test_number_of_ports_is_bounded, setup),
 		cmocka_unit_test_setup(test_a_console_without_ports_drops_input, setup),
 		cmocka_unit_test_setup(test_escape_quits, setup),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sources: core/smp.c features/monitor/monitor.c features/monitor/commands.c features/monitor/info.c features/monitor/dump.c */
-/* sources: core/console.c core/log.c core/memory.c core/bus.c core/feature.c tests/unit/fake_platform.c */
+/* sources: core/console.c core/io.c core/log.c core/memory.c core/bus.c core/feature.c tests/unit/fake_platform.c */
 /* The monitor as a user types at it, through the real console, on a VM with a fake engine. */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: core/smp.c arch/x86_64/linux/net-stream/frames.c arch/x86_64/linux/net-stream/socket.c */
-/* sources: arch/x86_64/linux/net-stream/stream.c core/net.c core/io.c core/log.c */
+/* sources: core/smp.c arch/x86_64/linux/net-stream/frames.c arch/x86_64/linux/net-stream/stream.c */
+/* sources: arch/x86_64/linux/socket/open.c arch/x86_64/linux/socket/socket.c core/net.c core/io.c core/log.c */
 /* sources: tests/unit/fake_platform.c tests/unit/fake_threads.c */
 /* Frames over real sockets of this system, and what peers may do to us. */
 #include <arpa/inet.h>

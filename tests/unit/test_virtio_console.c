@@ -24,6 +24,9 @@
 #define MESSAGES  (DRIVER_BUFFERS + 0x4000u) /**< from the device */
 
 static struct virtio_console console;
+static struct chardev line;
+static const char *typed_on_line;
+static char printed_on_line[64];
 
 void vm_request(struct vm *vm, enum vm_request what)
 {
@@ -31,19 +34,61 @@ void vm_request(struct vm *vm, enum vm_request what)
 	(void)what;
 }
 
+static void line_write(struct chardev *c, const void *data, size_t size)
+{
+	(void)c;
+	strncat(printed_on_line, data, size);
+}
+
+static size_t line_read(struct chardev *c, void *buf, size_t size)
+{
+	size_t n = strnlen(typed_on_line, size);
+
+	(void)c;
+	memcpy(buf, typed_on_line, n);
+	typed_on_line += n;
+	return n;
+}
+
+static void line_poll(struct chardev *c)
+{
+	(void)c;
+}
+
+static void make(struct chardev *of_second)
+{
+	const struct virtio_console_options options[] = { { .name = "first" },
+							  { .name = "second", .line = of_second } };
+
+	driver_vm.io_clients = NULL;
+	console_init(&driver_vm.console, &driver_vm);
+	memset(&console, 0, sizeof(console));
+	assert_int_equal(virtio_console_init(&console, options, 2, &driver_vm.memory, &driver_vm.console), 0);
+	driver_plug(&console.virtio);
+}
+
+static int setup_with_line(void **state)
+{
+	static const struct chardev_ops ops = { .write = line_write, .read = line_read, .poll = line_poll };
+
+	(void)state;
+	fake_reset();
+	driver_new_guest();
+	line = (struct chardev){ .ops = &ops, .name = "line" };
+	typed_on_line = "";
+	printed_on_line[0] = '\0';
+	make(&line);
+	return 0;
+}
+
 static int setup(void **state)
 {
-	static const char *const names[] = { "first", "second" };
-
 	(void)state;
 	fake_reset();
 	log_set_level(LOG_INFO);
 	log_guest_output(true);
 	driver_new_guest();
-	console_init(&driver_vm.console, &driver_vm);
-	memset(&console, 0, sizeof(console));
-	assert_int_equal(virtio_console_init(&console, names, 2, &driver_vm.memory, &driver_vm.console), 0);
-	driver_plug(&console.virtio);
+	make(NULL);
 	return 0;
 }
 
@@ -214,8 +259,8 @@ static void test_broken_control(void **state)
 
 static void test_names(void **state)
 {
-	static const char *const longest[] = { "1234567890123456789012345678901" };
-	static const char *const longer[] = { "12345678901234567890123456789012" };
+	static const struct virtio_console_options longest[] = { { .name = "1234567890123456789012345678901" } };
+	static const struct virtio_console_options longer[] = { { .name = "12345678901234567890123456789012" } };
 
 	(void)state;
 	memset(&console, 0, sizeof(console));
@@ -225,9 +270,46 @@ static void test_names(void **state)
 	assert_int_equal(virtio_console_init(&console, longest, 1, &driver_vm.memory, &driver_vm.console), 0);
 }
 
+/** The guest is told who comes and goes at the other end, once it has asked. */
+static void test_a_line(void **state)
+{
+	(void)state;
+	start_ports();
+	line.connected = true;
+	io_poll(&driver_vm);
+	assert_int_equal(console.ports[1].news, 0); /* it has not taken the port yet */
+	send_control(1, VIRTIO_CONSOLE_PORT_READY, 1);
+	assert_message(1, VIRTIO_CONSOLE_CONSOLE_PORT, 1, "");
+	assert_message(1, VIRTIO_CONSOLE_PORT_NAME, 1, "second");
+	assert_message(1, VIRTIO_CONSOLE_PORT_OPEN, 1, "");
+	line.connected = false;
+	io_poll(&driver_vm);
+	assert_message(1, VIRTIO_CONSOLE_PORT_OPEN, 0, "");
+	line.connected = true;
+	io_poll(&driver_vm);
+	assert_message(1, VIRTIO_CONSOLE_PORT_OPEN, 1, "");
+	memcpy(driver_memory(DATA), "out", 3);
+	add(5, 0, DATA, 3, false);
+	assert_string_equal(printed_on_line, "out");
+	assert_string_equal(fake_console, "");
+	typed_on_line = "in";
+	io_poll(&driver_vm); /* not open: it waits */
+	add(4, 0, DATA, 64, true);
+	assert_string_equal(typed_on_line, "in");
+	send_control(1, VIRTIO_CONSOLE_PORT_OPEN, 1);
+	assert_int_equal(used_length(4), 2);
+	assert_memory_equal(driver_memory(DATA), "in", 2);
+	/* After a reset it is another driver, which has not asked. */
+	driver_write(VIRTIO_MMIO_STATUS, 0);
+	line.connected = false;
+	io_poll(&driver_vm);
+	assert_int_equal(console.ports[1].news, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_a_line, setup_with_line),
 		cmocka_unit_test_setup(test_ports_are_announced, setup),
 		cmocka_unit_test_setup(test_output, setup),
 		cmocka_unit_test_setup(test_input_waits_for_a_buffer, setup),

@@ -3,7 +3,8 @@
  * The host console, shared by the guest's serial ports and the monitor, with
  * QEMU's escape key: Ctrl-A x quits, h helps, c switches to the monitor and back,
  * n gives the input to the next port, b sends a break, t switches time stamps,
- * Ctrl-A twice sends one Ctrl-A.
+ * Ctrl-A twice sends one Ctrl-A. A port may have a line of its own instead: a
+ * character device, whose bytes pass unchanged both ways.
  */
 #ifndef HUSK_CONSOLE_H
 #define HUSK_CONSOLE_H
@@ -12,8 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct vm;
+#include <husk/io.h>
+
+struct chardev;
 struct console;
+struct vm;
 
 /** Bytes of input that wait for a port. */
 #define CONSOLE_QUEUE 256u
@@ -31,11 +35,16 @@ struct console_port {
 	void (*flush)(struct console_port *port);
 	/** The console has just switched to the port: the monitor shows its prompt. May be NULL. */
 	void (*focused)(struct console_port *port);
-	bool extra; /**< not the board's own console: gets the keys at first only if there is no other */
+	/** Somebody has come to the port's own line, or has gone: line->connected. May be NULL. */
+	void (*line_changed)(struct console_port *port);
+	bool extra;           /**< not the board's own console: gets the keys at first only if there is no other */
+	struct chardev *line; /**< what the port is connected to, or NULL: the host console, with others */
 	/* The console's: */
 	struct console *console;
 	uint8_t queue[CONSOLE_QUEUE]; /**< input that the port had no room for */
 	size_t queued;
+	bool connected; /**< line->connected when the port was told */
+	bool serving;   /**< its line is being read */
 };
 
 #define CONSOLE_MAX_PORTS 8u
@@ -43,6 +52,7 @@ struct console_port {
 /** State of the console of a VM. Zero-initialised, then console_init(). */
 struct console {
 	struct vm *vm;
+	struct io_client io; /**< polls lines; attached when there are any */
 	struct console_port *ports[CONSOLE_MAX_PORTS];
 	unsigned nr_ports;
 	unsigned focus;               /**< port that gets the input */
@@ -58,7 +68,7 @@ struct console {
 /** Prepares the console of vm. */
 void console_init(struct console *c, struct vm *vm);
 
-/** Adds a guest port; the first one that is not `extra` gets the input. Returns 0 or -ENOSPC. */
+/** Adds a guest port; the first one that is not `extra` and has no line gets the input. Returns 0 or -ENOSPC. */
 int console_attach(struct console *c, struct console_port *port);
 
 /**
@@ -67,7 +77,7 @@ int console_attach(struct console *c, struct console_port *port);
  */
 void console_attach_monitor(struct console *c, struct console_port *port);
 
-/** Output of a guest port, in focus or not; shown while the monitor is active, too. */
+/** Output of a guest port, to its line or shown: in focus or not, while the monitor is active, too. */
 void console_output(struct console_port *port, const uint8_t *data, size_t size);
 
 /**
@@ -77,7 +87,7 @@ void console_output(struct console_port *port, const uint8_t *data, size_t size)
  */
 void console_poll(struct console *c);
 
-/** A port says that it has room again; what waits is given to it at once. May be called from within input(). */
+/** A port says that it has room again; what waits, here or on its line, is given to it. May be called from input(). */
 void console_room(struct console_port *port);
 
 /** Makes the guest ports hand over what they hold back: before the run ends, and before a report. */

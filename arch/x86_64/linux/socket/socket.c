@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See socket.h. */
-#include "arch/x86_64/linux/net-stream/socket.h"
+/* Socket system calls; see socket.h. */
+#include "arch/x86_64/linux/socket/socket.h"
 
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <asm/poll.h>
 
 #include "arch/x86_64/linux/syscall.h"
 
@@ -161,6 +163,16 @@ long socket_receive(int fd, void *buf, size_t size)
 long socket_send(int fd, const void *buf, size_t size)
 {
 	return linux_call6(__NR_sendto, fd, (long)buf, (long)size, MSG_DONTWAIT_ | MSG_NOSIGNAL_, 0, 0);
+}
+
+enum socket_state socket_state(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+
+	linux_call3_retry(__NR_poll, (long)&p, 1, 0);
+	if ((p.revents & (POLLHUP | POLLERR)) != 0)
+		return SOCKET_GONE;
+	return (p.revents & POLLRDHUP) != 0 ? SOCKET_HALF : SOCKET_WHOLE;
 }
 
 void socket_close(int fd)
