@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sources: core/smp.c arch/x86_64/pc/disk/disk.c arch/x86_64/pc/disk/open.c arch/x86_64/pc/disk/partition.c */
 /* sources: arch/x86_64/pc/pci/pci.c core/block.c core/io.c core/log.c tests/unit/fake_platform.c tests/unit/fake_pci.c */
-/* Requests divided by the limits of a device that is memory here; partition tables; PCI devices of a fake bus. */
+/* Requests divided by the limits of a device that is memory here; PCI devices of a fake bus. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -268,93 +268,6 @@ static void test_errors_and_silence(void **state)
 	assert_int_equal(perform(&d, BLOCK_READ, 0, &v, 1, 512), -EIO);
 }
 
-/* --- partition tables */
-
-static int read_store(void *ctx, uint64_t offset, void *buf, uint32_t size)
-{
-	(void)ctx;
-	if (offset + size > SIZE)
-		return -EIO;
-	memcpy(buf, store + offset, size);
-	return 0;
-}
-
-static int find(unsigned number, struct partition *p)
-{
-	return partition_find(read_store, NULL, SIZE, 512, number, p);
-}
-
-static void put(unsigned at, uint64_t value, unsigned size)
-{
-	memcpy(store + at, &value, size);
-}
-
-static void make_mbr(uint8_t type, uint32_t first, uint32_t count)
-{
-	store[450] = type;
-	put(454, first, 4);
-	put(458, count, 4);
-	put(510, 0xaa55, 2);
-}
-
-static void test_mbr(void **state)
-{
-	struct partition p;
-
-	(void)state;
-	assert_int_equal(find(1, &p), -EINVAL);
-	make_mbr(0x83, 64, 100);
-	assert_int_equal(find(1, &p), 0);
-	assert_int_equal(p.start, 64 * 512);
-	assert_int_equal(p.size, 100 * 512);
-	assert_int_equal(find(2, &p), -ENOENT);
-	assert_int_equal(find(5, &p), -ENOENT);
-	assert_int_equal(find(0, &p), -EINVAL);
-	make_mbr(0x05, 64, 100);
-	assert_int_equal(find(1, &p), -ENOENT);
-	make_mbr(0x83, 64, SIZE / 512 - 63);
-	assert_int_equal(find(1, &p), -EINVAL);
-	make_mbr(0x83, 0, 1);
-	assert_int_equal(find(1, &p), -EINVAL);
-	make_mbr(0x83, UINT32_MAX, UINT32_MAX);
-	assert_int_equal(find(1, &p), -EINVAL);
-}
-
-/* The header of this GPT has a CRC that was computed elsewhere (Python's zlib.crc32). */
-static void make_gpt(void)
-{
-	make_mbr(0xee, 1, SIZE / 512 - 1);
-	memcpy(store + 512, "EFI PART", 8);
-	put(512 + 8, 0x10000, 4);
-	put(512 + 12, 92, 4);
-	put(512 + 16, 0xcf70cace, 4);
-	put(512 + 72, 2, 8);
-	put(512 + 80, 128, 4);
-	put(512 + 84, 128, 4);
-	store[1024 + 4 * 128] = 1;
-	put(1024 + 4 * 128 + 32, 40, 8);
-	put(1024 + 4 * 128 + 40, 139, 8);
-}
-
-static void test_gpt(void **state)
-{
-	struct partition p;
-
-	(void)state;
-	make_gpt();
-	assert_int_equal(find(5, &p), 0);
-	assert_int_equal(p.start, 40 * 512);
-	assert_int_equal(p.size, 100 * 512);
-	assert_int_equal(find(1, &p), -ENOENT);
-	assert_int_equal(find(129, &p), -ENOENT);
-	put(1024 + 4 * 128 + 40, 39, 8);
-	assert_int_equal(find(5, &p), -EINVAL);
-	put(1024 + 4 * 128 + 40, SIZE / 512, 8);
-	assert_int_equal(find(5, &p), -EINVAL);
-	store[512 + 72] = 3;
-	assert_int_equal(find(5, &p), -EINVAL);
-}
-
 /* --- PCI and specs */
 
 static bool is_nvme(pci_address a, uint32_t vendor_device, uint32_t class_code)
@@ -441,8 +354,6 @@ int main(void)
 		cmocka_unit_test_setup(test_ranges_are_divided_too, setup),
 		cmocka_unit_test_setup(test_more_requests_than_slots, setup),
 		cmocka_unit_test_setup(test_errors_and_silence, setup),
-		cmocka_unit_test_setup(test_mbr, setup),
-		cmocka_unit_test_setup(test_gpt, setup),
 		cmocka_unit_test_setup(test_devices_behind_bridges, setup),
 		cmocka_unit_test_setup(test_a_bridge_to_itself_ends, setup),
 		cmocka_unit_test_setup(test_capabilities_that_go_round, setup),
