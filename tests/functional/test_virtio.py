@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from conftest import OUT, TREE
-from guest import PATIENCE, Guest, make_run, variant
+from guest import PATIENCE, Guest, qemu, variant
 
 sys.path.append(str(TREE / "images"))
 import debian  # noqa: E402 pylint: disable=wrong-import-position
@@ -147,15 +147,6 @@ def test_reset_while_busy(disk):
     assert path.read_bytes()[:6] == b"works\n"
 
 
-def give_keys_to(guest, name):
-    """Switches through the consoles until one has the keys; returns the names of those on the way."""
-    names = []
-    while name not in names:
-        guest.type("\x01n")
-        names.append(guest.match(r"husk: the keys go to (\w+)\r")[1])
-    return names
-
-
 @each_board
 def test_consoles(board, disk):
     """Keys go to the console that they were given to, and a shell works on it; the serial port keeps its own."""
@@ -164,20 +155,20 @@ def test_consoles(board, disk):
     with Guest(disks(board), *words, "console2=pty", f"console3=file:{log}") as guest:
         guest.boot()
         guest.run("setsid sh -c 'exec sh -i < /dev/hvc1 > /dev/hvc1 2>&1' & true")
-        others = give_keys_to(guest, "service")
+        others = guest.give_keys_to("service")
         assert others == ["uart1", "console0", "service"][board == "virt" :]
         guest.type("echo se''rvice-$((6 * 7)) $(tty)\r")
         guest.see("service-42 /dev/hvc1")
         guest.type("seq 3000 | sha256sum\r")
         guest.see(hashlib.sha256(b"".join(b"%d\n" % n for n in range(1, 3001))).hexdigest())
-        assert give_keys_to(guest, "uart0") == ["uart0"]
+        assert guest.give_keys_to("uart0") == ["uart0"]
         assert guest.run("echo back") == "back\n"
         guest.type("echo from-fi''rst > /dev/hvc0\r")
         guest.see("from-first")
         guest.run("head -n 1 < /dev/hvc0 > /tmp/got & true")
-        give_keys_to(guest, "console0")
+        guest.give_keys_to("console0")
         guest.type("typed\r")
-        give_keys_to(guest, "uart0")
+        guest.give_keys_to("uart0")
         assert guest.run("until [ -s /tmp/got ]; do sleep 0.1; done; cat /tmp/got") == "typed\n"
         guest.run("seq 3000 > /dev/hvc3")
         guest.power_off()
@@ -265,14 +256,19 @@ def make_fio_disk():
     return path
 
 
+def prepare_fio(guest, device):
+    """Mounts the disk with fio, and returns the beginning of its command line for work on /dev/vda."""
+    guest.run(f"mkdir /fio; mount -o ro,noload {device} /fio; mount -o bind /dev /fio/dev; mount -t proc proc /fio/proc")
+    return ("chroot /fio fio --name=v --filename=/dev/vda --ioengine=libaio --direct=1 --verify=crc32c --verify_fatal=1 "
+            "--verify_state_save=0 --output=/dev/null ")  # fmt: skip
+
+
 def test_fio(fio, disk):
     """fio finds what it wrote, over block sizes, orders and depths; and finds the byte that somebody else changed."""
     path = disk("first", 64)
     with Guest(disks("octeon"), f"disk0={spec(path)}", f"disk1={spec(fio, 'readonly')}") as guest:
         guest.boot()
-        guest.run("mkdir /fio; mount -o ro,noload /dev/vdb /fio; mount -o bind /dev /fio/dev; mount -t proc proc /fio/proc")
-        run = ("chroot /fio fio --name=v --filename=/dev/vda --ioengine=libaio --direct=1 --verify=crc32c --verify_fatal=1 "
-               "--verify_state_save=0 --output=/dev/null ")  # fmt: skip
+        run = prepare_fio(guest, "/dev/vdb")
         for options in (
             "--rw=randwrite --bsrange=512-64k --blockalign=512 --iodepth=1 --size=8M",
             "--rw=randrw --bsrange=512-128k --blockalign=512 --iodepth=16 --size=32M",
@@ -295,14 +291,57 @@ def test_fio(fio, disk):
         guest.power_off()
 
 
-def test_pvh():
-    """The kernel of machine pvh finds its devices in ACPI's namespace; the board's own console has the keys at first."""
-    with Guest(*make_run(variant("virtio-pvh", "pc_pvh", VIRTIO_RNG=True, VIRTIO_CONSOLE=True))) as guest:
+def test_eight_disks_of_a_computer(fio, disk):
+    """Host pc: eight disks of both kinds at once, written in parallel; fio on one of each; a file system made in the guest."""
+    kinds = ["virtio-blk", "nvme"] * 4
+    paths = [disk(f"disk{n}", 16 + n) for n in range(7)]
+    drives = []
+    for n, path in enumerate([*paths, fio]):
+        device = f"nvme,serial=disk{n}" if kinds[n] == "nvme" else "virtio-blk-pci"
+        drives += ["-drive", f"file={path},if=none,id=d{n},format=raw,snapshot={'on' if path == fio else 'off'}",
+                   "-device", f"{device},drive=d{n}"]  # fmt: skip
+    words = " ".join(f"disk{n}={kind}:{n // 2}" for n, kind in enumerate(kinds))
+    image_of_pc = variant("disks-pc-eight", "pc_octeon", VIRTIO_BLK=True, VIRTIO_BLK_COUNT=8, BLOCK_VIRTIO_PCI=True, BLOCK_NVME=True) / "husk"
+    with Guest(*qemu("-kernel", image_of_pc, "-append", words + ",readonly", *drives)) as guest:
         guest.boot()
-        assert len(re.findall(r"IO-APIC +1[67]-fasteoi +virtio[01]$", guest.run("cat /proc/interrupts"), re.M)) == 2
-        assert guest.run("cat /sys/class/misc/hw_random/rng_current").strip() == "virtio_rng.0"
-        assert guest.run("cat /sys/class/virtio-ports/*/name").strip() == "console0"
-        guest.run("head -c 64 /dev/hwrng > /dev/null")
+        assert guest.run("cat /sys/block/vd[a-g]/size").split() == [str((16 + n) * MIB // 512) for n in range(7)]
+        guest.run("for n in 1 2 3 4 5 6; do d=$(echo abcdefgh | cut -c $((n + 1))); "
+                  "yes disk-$n | dd of=/dev/vd$d bs=64k count=64 iflag=fullblock conv=fsync 2>/dev/null & done; wait")  # fmt: skip
+        run = prepare_fio(guest, "/dev/vdh")
+        for device in "ab":
+            options = "--rw=randrw --bsrange=512-128k --blockalign=512 --iodepth=16 --size=4M --offset=8M"
+            guest.run(run.replace("vda", "vd" + device) + options)
+            assert guest.result == 0
+        guest.run("date -s @1700000000; mkdir /a; mke2fs /dev/vda >/dev/null && mount -t ext4 /dev/vda /a && seq 100000 >/a/x && sync && umount /a")
         assert guest.result == 0
         guest.power_off()
         assert guest.status == 0
+    for n, path in enumerate(paths[1:], 1):
+        line = b"disk-%d\n" % n
+        assert path.read_bytes()[: 4 * MIB] == (line * (4 * MIB // len(line) + 1))[: 4 * MIB]
+    assert fsck_is_clean(paths[0])
+    assert file_in(paths[0], "x") == b"".join(b"%d\n" % n for n in range(1, 100001))
+
+
+def test_pvh(disk):
+    """The kernel of machine pvh finds its devices in ACPI's namespace; the board's own console has the keys at first."""
+    path = disk("first", 16, "ext4")
+    image_of_pvh = variant("virtio-pvh", "pc_pvh", VIRTIO_BLK=True, VIRTIO_NET=True, VIRTIO_RNG=True, VIRTIO_CONSOLE=True,
+                           BLOCK_NVME=True, NET_VIRTIO_PCI=True, VIRTIO_BLK0_BACKEND="nvme:0") / "husk"  # fmt: skip
+    devices = ["-drive", f"file={path},if=none,id=d,format=raw", "-device", "nvme,drive=d,serial=0",
+               "-netdev", "user,id=n,net=10.6.0.0/24,host=10.6.0.1", "-device", "virtio-net-pci,netdev=n,romfile="]  # fmt: skip
+    with Guest(*qemu("-kernel", image_of_pvh, *devices)) as guest:
+        guest.boot()
+        assert len(re.findall(r"IO-APIC +\d+-fasteoi +virtio[0-3]$", guest.run("cat /proc/interrupts"), re.M)) == 4
+        assert guest.run("cat /sys/class/misc/hw_random/rng_current").strip().startswith("virtio_rng")
+        assert guest.run("cat /sys/class/virtio-ports/*/name").strip() == "console0"
+        guest.run("head -c 64 /dev/hwrng > /dev/null")
+        assert guest.result == 0
+        guest.run("mkdir /a && mount /dev/vda /a && seq 100000 > /a/x && umount /a")
+        assert guest.result == 0
+        guest.run("ifconfig eth0 10.6.0.15 netmask 255.255.255.0 up")
+        assert "3 packets received" in guest.run("ping -c 3 10.6.0.1")
+        guest.power_off()
+        assert guest.status == 0
+    assert fsck_is_clean(path)
+    assert file_in(path, "x") == b"".join(b"%d\n" % n for n in range(1, 100001))

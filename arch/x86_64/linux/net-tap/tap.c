@@ -44,6 +44,7 @@ struct interface_request {
 
 struct tap {
 	struct net net;
+	struct vm *vm;
 	int fd;
 	uint32_t seen;   /* host_io_events() when there was nothing to read */
 	bool empty;      /* there was nothing to read then */
@@ -65,7 +66,8 @@ static int lost(struct tap *t, long error)
 {
 	if (t->net.link && error == -LINUX_EBADFD) {
 		t->net.link = false;
-		log_error("network '%s': the interface is gone", t->net.name);
+		log_error("network '%s': the interface is gone; the link is down", t->net.name);
+		io_kick(t->vm);
 	}
 	return -EAGAIN;
 }
@@ -202,7 +204,6 @@ static int open(struct vm *vm, const char *spec, const char *arguments, struct n
 	struct tap *t;
 	long fd, error;
 
-	(void)vm;
 	if (arguments[0] == '\0' || strlen(arguments) >= NAME_SIZE || strchr(arguments, '/') != NULL) {
 		log_error("network '%s': write tap:NAME, with the name of a TAP interface", spec);
 		return -EINVAL;
@@ -217,6 +218,7 @@ static int open(struct vm *vm, const char *spec, const char *arguments, struct n
 		return explain(spec, arguments, error != 0 ? error : -LINUX_ENOMEM);
 	}
 	t->fd = (int)fd;
+	t->vm = vm;
 	t->net = (struct net){ .ops = &ops,
 			       .name = spec,
 			       .transmit_offload = NET_CHECKSUM | NET_TSO4 | NET_TSO6 | NET_ECN,
