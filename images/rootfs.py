@@ -9,6 +9,7 @@ before it installs anything, runs the scripts themselves.
 
 import dataclasses
 import os
+import re
 import stat
 import subprocess
 import tarfile
@@ -157,6 +158,7 @@ def _configure(tree, recipe, options):
     tree.link("var/run", "/run")
     tree.link("var/lock", "/run/lock")
     _users(tree, options)
+    _pam(tree, recipe["pam"])
     for folder, _, names in sorted(os.walk(os.path.join(HERE, "etc"))):
         for name in names:
             path = os.path.join(folder, name)
@@ -173,6 +175,23 @@ def _network(tree, options):
     tree.file("etc/systemd/network/20-wired.network", "[Match]\nName=eth* en*\n\n[Network]\n" + "\n".join(lines) + "\n")
     servers = options.get("ROOTFS_NAMESERVERS", "").split()
     tree.file("etc/resolv.conf", "".join(f"nameserver {server}\n" for server in servers))
+
+
+def _pam(tree, lines):
+    """
+    The files that say who may log in how, and the notes of what was chosen, both as pam-auth-update makes them: it asks
+    nothing when it finds its own. A template says $TYPE_BLOCK where the lines of a block go; "end" is how many are left.
+    """
+    folder = "usr/share/pam/common-"
+    for name in [path.removeprefix(folder) for path in tree.nodes if re.fullmatch(folder + "[a-z-]+", path)]:
+        chosen = [(block, module, line) for file, block, module, line in lines if file == name]
+        made = []
+        for text in tree.text(folder + name).splitlines():
+            block = text.rpartition("_")[2] if text.startswith("$") else None
+            made += [name.partition("-")[0] + "\t" + line.replace("=end", "=1") for b, _, line in chosen if b == block] if block else [text]
+        tree.file("etc/pam.d/common-" + name, "".join(line + "\n" for line in made))
+        tree.file("var/lib/pam/" + name, "".join(f"Module: {module}\n{line}\n" for _, module, line in chosen))
+    tree.file("var/lib/pam/seen", "unix\n")
 
 
 def _users(tree, options):

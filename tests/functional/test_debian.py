@@ -71,15 +71,32 @@ def test_login_and_network_on_linux(built, path):
         passt.kill()
 
 
-@pytest.mark.skipif("HUSK_LONG" not in os.environ, reason="takes six minutes and more in an emulated PC: set HUSK_LONG=1")
-def test_login_and_network_on_pc(built):
-    """The same on a bare computer, with its card."""
-    image = built("pc_octeon_debian") / "husk"
+long = pytest.mark.skipif("HUSK_LONG" not in os.environ, reason="takes minutes: set HUSK_LONG=1")
+
+
+@long
+@pytest.mark.parametrize("config", ["pc_octeon_debian", "pc_pvh_debian"])
+def test_login_and_network_on_pc(built, config):
+    """The same on a bare computer, with its card; for MIPS and for x86-64."""
+    image = built(config) / "husk"
     card = ["-netdev", "user,id=n,net=10.6.0.0/24", "-device", "virtio-net-pci,netdev=n,romfile="]
-    with Guest(*qemu("-kernel", image, *card, memory=1024)) as guest:
+    with Guest(*qemu("-kernel", image, *card, memory=1536)) as guest:
         log_in(guest, 1800)
+        assert "0 loaded units listed" in ask(guest, "systemctl --failed --no-pager")
+        assert re.search(r"vda .* 512M .*/\r", ask(guest, "lsblk"))
         ask(guest, "for i in $(seq 60); do ip route | grep -q default && break; sleep 1; done")
         assert "10.6.0.15/24" in ask(guest, "ip address show dev eth0")
+        power_off(guest)
+
+
+@long
+def test_packages_can_be_configured(built):
+    """Maintainer scripts run, and ask nothing; then the system is as installed, and can be shut down."""
+    with Guest(built("linux_octeon_debian") / "husk", "net0=stream:127.0.0.1:47832,listen") as guest:
+        log_in(guest, 1200)
+        assert "failed=0," in ask(guest, "dpkg --configure -a; echo failed=$?,")
+        assert "left=0," in ask(guest, "echo left=$(dpkg-query -W -f '${db:Status-Status}\\n' | grep -vc installed),")
+        assert ask(guest, "dpkg --audit").strip() == ""
         power_off(guest)
 
 
@@ -89,14 +106,14 @@ def packages(out):
     cache = os.path.expanduser(os.environ.get("HUSK_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME", "~/.cache"), "husk"))
     names = re.findall(r'"package": "([^"]+)",\s+"package_sha256": "([0-9a-f]{64})"', text)
     found = [({"package": name}, os.path.join(cache, "deb", digest + ".deb")) for name, digest in names]
-    return [(pin, path) for pin, path in found if pin["package"] in ("bash", "base-files", "base-passwd", "libc-bin", "mawk",
+    return [(pin, path) for pin, path in found if pin["package"] in ("bash", "base-files", "base-passwd", "libc-bin", "libpam-runtime", "mawk",
             "passwd", "systemd", "util-linux")]  # fmt: skip
 
 
 def test_the_same_packages_give_the_same_file_system(built, tmp_path):
     """Neither time nor folder matter, and the file system is in order."""
     found = packages(built("linux_octeon_debian"))
-    assert len(found) == 8
+    assert len(found) == 9
     results = []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
@@ -114,6 +131,8 @@ def test_the_same_packages_give_the_same_file_system(built, tmp_path):
 
     assert "Address=10.0.0.2/24\nGateway=10.0.0.1\n" in debugfs("cat /etc/systemd/network/20-wired.network")
     assert "root::" in debugfs("cat /etc/shadow")
+    assert "auth\t[success=1 default=ignore]\tpam_unix.so nullok\nauth\trequisite" in re.sub("\n#.*", "", debugfs("cat /etc/pam.d/common-auth")).replace("#.*", "")
+    assert "Module: unix\nrequired\tpam_unix.so\n" in debugfs("cat /var/lib/pam/session")
     assert re.search(r"Mode:\s+0640.*\n.*\n?User:\s+0\s+Group:\s+42\b", debugfs("stat /etc/shadow"))
     assert re.search(r"Mode:\s+04755", debugfs("stat /usr/bin/passwd"))
     assert "systemd-network:x:" in debugfs("cat /etc/passwd")
