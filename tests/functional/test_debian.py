@@ -95,7 +95,7 @@ def test_packages_can_be_configured(built):
     with Guest(built("linux_octeon_debian") / "husk", "net0=stream:127.0.0.1:47832,listen") as guest:
         log_in(guest, 1200)
         assert "failed=0," in ask(guest, "dpkg --configure -a; echo failed=$?,")
-        assert "left=0," in ask(guest, "echo left=$(dpkg-query -W -f '${db:Status-Status}\\n' | grep -vc installed),")
+        assert "left=0," in ask(guest, "echo left=$(dpkg-query -W -f '${db:Status-Status}\\n' | grep -vcx installed),")
         assert ask(guest, "dpkg --audit").strip() == ""
         power_off(guest)
 
@@ -131,7 +131,7 @@ def test_the_same_packages_give_the_same_file_system(built, tmp_path):
 
     assert "Address=10.0.0.2/24\nGateway=10.0.0.1\n" in debugfs("cat /etc/systemd/network/20-wired.network")
     assert "root::" in debugfs("cat /etc/shadow")
-    assert "auth\t[success=1 default=ignore]\tpam_unix.so nullok\nauth\trequisite" in re.sub("\n#.*", "", debugfs("cat /etc/pam.d/common-auth")).replace("#.*", "")
+    assert "auth\t[success=1 default=ignore]\tpam_unix.so nullok\n" in debugfs("cat /etc/pam.d/common-auth")
     assert "Module: unix\nrequired\tpam_unix.so\n" in debugfs("cat /var/lib/pam/session")
     assert re.search(r"Mode:\s+0640.*\n.*\n?User:\s+0\s+Group:\s+42\b", debugfs("stat /etc/shadow"))
     assert re.search(r"Mode:\s+04755", debugfs("stat /usr/bin/passwd"))

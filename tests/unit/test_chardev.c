@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: arch/x86_64/linux/chardev/fd_chardev.c arch/x86_64/linux/chardev-stream/stream.c */
+/* sources: core/smp.c arch/x86_64/linux/chardev/fd_chardev.c arch/x86_64/linux/chardev-stream/stream.c */
 /* sources: arch/x86_64/linux/chardev-pty/pty.c arch/x86_64/linux/chardev-file/file.c core/chardev.c */
 /* sources: arch/x86_64/linux/socket/open.c arch/x86_64/linux/socket/socket.c core/io.c core/log.c */
 /* sources: tests/unit/fake_platform.c tests/unit/fake_threads.c */
