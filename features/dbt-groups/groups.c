@@ -50,7 +50,8 @@ struct scan {
 
 static bool is_access(const struct ir_op *o)
 {
-	return (o->op == IR_LOAD && !o->aligned) || o->op == IR_STORE;
+	/* The front end may have looked its page up already. */
+	return o->e == IR_NONE && ((o->op == IR_LOAD && !o->aligned) || o->op == IR_STORE);
 }
 
 static void define(struct scan *s, ir_var v)

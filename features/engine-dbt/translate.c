@@ -158,6 +158,7 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 				      .through_branches = d->shape != NULL && d->shape->through_branches,
 				      .path = path,
 				      .nr_path = nr_path,
+				      .pairs = (key->mode & BLOCK_CAREFUL) == 0,
 				      .breakpoints = &d->breakpoints };
 	int32_t tlb = (int32_t)(offsetof(struct mips_cpu, stlbs) + (size_t)c->mode * sizeof(c->stlbs[0]));
 	struct x86_block made = {

@@ -46,7 +46,7 @@ struct insn {
 	unsigned nr_before;
 	bool branch;
 	int how;       /* of the fixup */
-	uint32_t pair; /* the SC of an LL */
+	uint32_t pair; /* the SC of an LL, the other half of a load of halves */
 	unsigned last; /* register chosen last */
 };
 
@@ -276,6 +276,24 @@ static void place_operand(struct generator *g, struct insn *in, char place, char
 	}
 }
 
+/*
+ * LDL for LDR and the reverse, LWL for LWR: the half that makes a whole value of that of the lower address, or nearly.
+ * 0 for other instructions.
+ */
+static uint32_t other_half(struct generator *g, uint32_t word)
+{
+	static const uint8_t lower[2][2] = { { 0x1b, 0x26 }, { 0x1a, 0x22 } }; /* by byte order */
+	const uint8_t *own = lower[g->v->big_endian], *other = lower[!g->v->big_endian];
+
+	for (unsigned n = 0; n < 2; n++) {
+		unsigned size = n == 0 ? 8 : 4, distance = size - 1 - random_once_in(g->r, 5);
+
+		if (word >> 26 == own[n] && !random_once_in(g->r, 4))
+			return (uint32_t)other[n] << 26 | (word & 0x03ff0000) | ((word + distance) & 0xffff);
+	}
+	return 0;
+}
+
 static struct insn make(struct generator *g, const struct encoding *e)
 {
 	struct insn in = { .word = e->bits };
@@ -284,6 +302,8 @@ static struct insn make(struct generator *g, const struct encoding *e)
 		place_operand(g, &in, s[0], s[1]);
 	if (in.pair != 0)
 		in.pair |= any_result(g) << SHIFT_T;
+	else
+		in.pair = other_half(g, in.word);
 	return in;
 }
 
@@ -370,7 +390,7 @@ static uint32_t slot(struct generator *g, uint32_t branch)
 	return harmless(g);
 }
 
-/* Between LL and SC: something that neither touches memory nor moves the base. */
+/* Between LL and SC, or two halves: something that neither touches memory nor moves the base. */
 static uint32_t between(struct generator *g)
 {
 	uint32_t word;
@@ -395,7 +415,7 @@ static void append_branch(struct generator *g, const struct insn *in)
 	append(b, slot(g, in->word));
 }
 
-static void append_linked(struct generator *g, const struct insn *in)
+static void append_pair(struct generator *g, const struct insn *in)
 {
 	append(g->block, in->word);
 	for (unsigned n = random_below(g->r, 3); n > 0; n--)
@@ -419,7 +439,7 @@ static void append_item(struct generator *g)
 	if (in.branch)
 		append_branch(g, &in);
 	else if (in.pair != 0)
-		append_linked(g, &in);
+		append_pair(g, &in);
 	else
 		append(b, in.word);
 	b->items[++b->nr_items] = b->nr_words;

@@ -388,6 +388,22 @@ static void test_no_room(void **state)
 	assert_int_equal(maps(), 0);
 }
 
+/* The front end has looked up the page of what need not be aligned. */
+static void test_accesses_with_a_map_stay_with_it(void **state)
+{
+	(void)state;
+	load(1, 8, 1, 8)->e = 20;
+	load(2, 8, 9, 8)->e = 20;
+	store(3, 9, 0, 8);
+	store(4, 9, 8, 8);
+	run();
+	check_rest();
+	assert_int_equal(maps(), 1);
+	assert_int_equal(old_op(0)->e, 20);
+	assert_int_equal(old_op(1)->e, 20);
+	assert_true(together(2, 3));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -410,6 +426,7 @@ int main(void)
 		TEST(test_large_constants),
 		TEST(test_many_bases),
 		TEST(test_no_room),
+		TEST(test_accesses_with_a_map_stay_with_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

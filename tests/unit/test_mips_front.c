@@ -6,7 +6,7 @@
 /* sources: arch/mips64/guest/isa_muldiv.c arch/mips64/guest/isa_system.c arch/mips64/guest/mmu.c */
 /* sources: arch/mips64/guest/pending.c arch/mips64/guest/print.c arch/mips64/guest/registers.c arch/mips64/guest/tlb.c */
 /* sources: arch/mips64/guest/atomic_up.c arch/mips64/translate/front.c arch/mips64/translate/emit.c arch/mips64/translate/emit_alu.c */
-/* sources: arch/mips64/translate/emit_memory.c arch/mips64/translate/emit_system.c */
+/* sources: arch/mips64/translate/emit_memory.c arch/mips64/translate/emit_pairs.c arch/mips64/translate/emit_system.c */
 /* The MIPS64 front end: which guest instructions a block is made of, and where it leaves. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -26,6 +26,10 @@ struct mips_front {
 	ir_var condition[8];                    /**< temporary that holds FP condition code n, 0 or 1; or IR_NONE */
 	uint64_t lowest, highest;               /**< instructions of the block */
 	uint32_t visited[MIPS_PAGE_WORDS / 32]; /**< bit n: the block has word n of its page */
+	/* A run of pairs, see emit_pairs.c: */
+	uint64_t run_end;    /**< pc behind it; 0 if there is none */
+	uint32_t run_loaded; /**< registers of which the second half is to come */
+	ir_var run_delta;    /**< what its MAP found */
 	/* Registers known to hold a constant. */
 	uint32_t known;
 	uint64_t value[32];
@@ -104,6 +108,18 @@ bool mips_in_kernel_mode(const struct mips_front *f);
 bool mips_emit_alu(struct mips_front *f, uint32_t w, const struct mips_insn *insn);
 bool mips_emit_memory(struct mips_front *f, uint32_t w, const struct mips_insn *insn);
 bool mips_emit_system(struct mips_front *f, uint32_t w, const struct mips_insn *insn);
+
+/** Emits LDL, LDR, LWL or LWR as one of a pair; false if it is none: nothing was emitted then. */
+bool mips_emit_pair(struct mips_front *f, uint32_t w);
+
+/** The instruction at pc, which is in the block's page or the one behind. */
+uint32_t mips_word_at(const struct mips_front *f, uint64_t pc);
+
+/** True if the instruction at pc, in the block's page, is already part of the block. */
+bool mips_is_visited(const struct mips_front *f, uint64_t pc);
+
+/** Room for n more instructions, the last one with its delay slot, and the exit. */
+bool mips_has_room(const struct mips_front *f, unsigned n);
 
 /** Keeps a decoded instruction for helpers. */
 const struct mips_insn *mips_keep_insn(struct mips_front *f, const struct mips_insn *insn);

@@ -56,6 +56,12 @@ static void load_part(struct mips_front *f, uint32_t w, unsigned size, bool left
 		mips_emit3(f, IR_SEXT32, d, keep, IR_NONE);
 }
 
+static void load_half(struct mips_front *f, uint32_t w, unsigned size, bool left)
+{
+	if (!mips_emit_pair(f, w))
+		load_part(f, w, size, left);
+}
+
 static void store_conditional(struct mips_front *f, uint32_t w, unsigned size, const struct mips_insn *insn)
 {
 	struct ir_op *o = mips_emit(f, IR_SC);
@@ -99,15 +105,15 @@ static void load_linked(struct mips_front *f, uint32_t w, unsigned size)
 bool mips_emit_memory(struct mips_front *f, uint32_t w, const struct mips_insn *insn)
 {
 	switch (mips_op(w)) {
-	case 0x1a: load_part(f, w, 8, true); return true;
-	case 0x1b: load_part(f, w, 8, false); return true;
+	case 0x1a: load_half(f, w, 8, true); return true;
+	case 0x1b: load_half(f, w, 8, false); return true;
 	case 0x20: load(f, w, 1, true); return true;
 	case 0x21: load(f, w, 2, true); return true;
-	case 0x22: load_part(f, w, 4, true); return true;
+	case 0x22: load_half(f, w, 4, true); return true;
 	case 0x23: load(f, w, 4, true); return true;
 	case 0x24: load(f, w, 1, false); return true;
 	case 0x25: load(f, w, 2, false); return true;
-	case 0x26: load_part(f, w, 4, false); return true;
+	case 0x26: load_half(f, w, 4, false); return true;
 	case 0x27: load(f, w, 4, false); return true;
 	case 0x28: store(f, w, 1); return true;
 	case 0x29: store(f, w, 2); return true;

@@ -24,7 +24,7 @@ static bool same_page(uint64_t a, uint64_t b)
 	return ((a ^ b) & ~0xfffull) == 0;
 }
 
-static uint32_t word_at(const struct mips_front *f, uint64_t pc)
+uint32_t mips_word_at(const struct mips_front *f, uint64_t pc)
 {
 	uint32_t word;
 
@@ -183,7 +183,7 @@ static void visit(struct mips_front *f)
 		f->visited[word / 32] |= 1u << word % 32;
 }
 
-static bool is_visited(const struct mips_front *f, uint64_t pc)
+bool mips_is_visited(const struct mips_front *f, uint64_t pc)
 {
 	unsigned word = (pc & 0xfff) / 4;
 
@@ -225,7 +225,7 @@ static void side_exit(struct mips_front *f, const struct mips_branch *br, enum i
  */
 static void go_to(struct mips_front *f, uint64_t target, bool follows)
 {
-	if (!follows || !same_page(target, f->source->pc) || (target & 3) != 0 || is_visited(f, target)) {
+	if (!follows || !same_page(target, f->source->pc) || (target & 3) != 0 || mips_is_visited(f, target)) {
 		leave(f, IR_EXIT, target);
 		f->ended = true;
 		return;
@@ -337,7 +337,7 @@ static void emit_branch(struct mips_front *f, uint32_t word)
 	}
 	if (at_page_end(f->pc))
 		check_next_page(f);
-	slot = word_at(f, f->pc + 4);
+	slot = mips_word_at(f, f->pc + 4);
 	if (mips_is_barred_from_slot(f->source->cpu, slot) || changes_mode(slot) || !decode_branch(f, word, &br)) {
 		step(f);
 		return;
@@ -387,12 +387,12 @@ static void straight(struct mips_front *f, uint32_t word)
 		leave(f, IR_ATTEND, f->pc);
 }
 
-/* Room for one more instruction with its delay slot and the exit. */
-static bool has_room(const struct mips_front *f)
+/* What one instruction with its delay slot and the exit may need, and each of a run of pairs, is 40 and 2 operations. */
+bool mips_has_room(const struct mips_front *f, unsigned n)
 {
 	unsigned most = f->source->max_insns != 0 ? f->source->max_insns : MIPS_BLOCK_INSNS - 2;
 
-	return f->out->count + 40 < IR_MAX_OPS && f->next_temp + 24u < IR_MAX_VARS && f->insns < most;
+	return f->out->count + 2 * n + 38 < IR_MAX_OPS && f->next_temp + 24u < IR_MAX_VARS && f->insns + n <= most;
 }
 
 void mips_translate_block(struct mips_source *source, struct ir_block *out)
@@ -406,7 +406,7 @@ void mips_translate_block(struct mips_source *source, struct ir_block *out)
 	out->count = 0;
 	out->pc = source->pc;
 	while (!f.ended) {
-		uint32_t word = word_at(&f, f.pc);
+		uint32_t word = mips_word_at(&f, f.pc);
 
 		visit(&f);
 		if (mips_breakpoint_at(source->breakpoints, f.pc)) {
@@ -416,8 +416,8 @@ void mips_translate_block(struct mips_source *source, struct ir_block *out)
 		} else {
 			straight(&f, word);
 		}
-		if (!f.ended && (!same_page(f.pc, source->pc) || !has_room(&f) || ends_flow(word) ||
-				 (f.went_back && is_visited(&f, f.pc)))) {
+		if (!f.ended && (!same_page(f.pc, source->pc) || !mips_has_room(&f, 1) || ends_flow(word) ||
+				 (f.went_back && mips_is_visited(&f, f.pc)))) {
 			leave(&f, IR_EXIT, f.pc);
 			f.ended = true;
 		}

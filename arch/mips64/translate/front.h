@@ -34,6 +34,7 @@ struct mips_source {
 	/** Where the guest went at each branch when it came this way: the block follows. NULL if that is not known. */
 	const uint64_t *path;
 	unsigned nr_path;
+	bool pairs;                                 /**< use IR_MAP for pairs of LDL and LDR, LWL and LWR */
 	const struct mips_breakpoints *breakpoints; /**< before which the block ends with IR_STEP */
 	struct mips_insn *insns;                    /**< room for decoded instructions that helpers execute */
 	unsigned nr_insns; /**< how many fit, at least MIPS_BLOCK_INSNS; set to how many were used */
