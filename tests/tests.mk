@@ -34,7 +34,7 @@ lockstep: $(O)/.packages-check
 .PHONY: bench-pvh
 bench-pvh: $(O)/.packages-check
 	@$(PYTHON) tests/bench/pvh.py --out '$(O)/bench' --make '$(MAKE)' $(if $(N),--count '$(N)') $(GIVEN)
-bench: bench-pvh
+bench: $(if $(T),,bench-pvh)
 
 # --- unit test programs, a goal for tests/check.py
 

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`make bench`: how fast guests are, beside QEMU and beside the same programs without any emulator.
 
-Two parts. `mips` measures the items of items.py in husk (linux_virt, engine dbt), in QEMU's malta machine with the
+Three parts. `mips` measures the items of items.py in husk (linux_virt, engine dbt), in QEMU's malta machine with the
 same kernel, initial RAM disk and device tree, and natively: one item after the other, everywhere in turns, all pinned
 to one CPU. `engines` measures husk's engines alone: guest instructions per second, the guest's clock, sizes.
+`io` measures disks and networks of guests, in husk and in QEMU.
 Results are JSON files, pictures are SVG.
 """
 
@@ -15,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 import engines
+import io_bench
 import mips
 from build import Builder
 
@@ -35,7 +37,10 @@ def main():
     builder = Builder(args.make, args.out, args.variable)
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
     with tempfile.TemporaryDirectory(prefix="husk-bench-", dir=memory) as folder:
-        ran = [mips.run(args, builder, Path(folder)), engines.run(args, builder)]
+        parts = {"mips": lambda: mips.run(args, builder, Path(folder)), "engines": lambda: engines.run(args, builder),
+                 "io": lambda: io_bench.run(args, builder)}  # fmt: skip
+        chosen = [args.only] if args.only in parts else parts
+        ran = [parts[name]() for name in chosen]
     if not any(ran):
         sys.exit(f"bench: nothing has {args.only} in its name")
     sys.exit("bench: some results are wrong" if "wrong" in ran else 0)

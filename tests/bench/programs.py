@@ -13,6 +13,7 @@ TREE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TREE / "images"))
 import debian  # noqa: E402  pylint: disable=wrong-import-position
 import initramfs  # noqa: E402  pylint: disable=wrong-import-position
+import modules  # noqa: E402,F401  pylint: disable=wrong-import-position,unused-import
 
 RECIPE = TREE / "images/recipes/debian-virt.toml"
 PACKAGES = ("libc6", "libssl3", "openssl", "liblzma5", "xz-utils", "gzip", "zlib1g", "libexpat1", "libpython3.11-minimal",

@@ -12,8 +12,10 @@ from conftest import OUT, TREE
 
 sys.path.insert(0, str(TREE / "tests/bench"))
 import items  # noqa: E402  pylint: disable=wrong-import-position
+import report  # noqa: E402,I001  pylint: disable=wrong-import-position
+import io_bench  # noqa: E402  pylint: disable=wrong-import-position
+import io_items  # noqa: E402  pylint: disable=wrong-import-position
 import plot  # noqa: E402  pylint: disable=wrong-import-position
-import report  # noqa: E402  pylint: disable=wrong-import-position
 
 
 @pytest.fixture(scope="session", name="programs")
@@ -105,3 +107,40 @@ def test_chart_is_svg():
     text = plot.chart(rows, rows, "title")
     words = [element.text for element in ET.fromstring(text).iter("{http://www.w3.org/2000/svg}text")]
     assert words.count("<walk>") == 2 and "4.00 x" in words and "-" in words
+
+
+def test_values_of_devices_are_found():
+    """Each item of disks and networks finds its value in what its program writes, and what was moved."""
+    found = {item.name: item for item in io_items.items(True)}
+    words = ["3", "fio-3.33", "v", "0", "0"] + ["0"] * 120
+    words[5:8] = ["1000000", "500000", "488"]  # kB read, kB/s, requests/s
+    line = "~ # " + "\r\n" + ";".join(words) + "\r\n"
+    assert found["disk-sequential-read"].find(line) == pytest.approx((512, 1024))
+    assert found["disk-random-read"].find(line) == (488, 250000)
+    words[46:49], words[5:8] = words[5:8], ["0"] * 3
+    assert found["disk-random-write"].find(line.replace(line.split("\r\n")[1], ";".join(words))) == (488, 250000)
+    words[4] = "5"  # an error
+    assert found["disk-random-write"].find(";".join(words)) is None
+    text = ("[  5]   0.00-5.02   sec   280 MBytes   468 Mbits/sec    0             sender\r\n"
+            "[  5]   0.00-5.06   sec   279 MBytes   462 Mbits/sec                  receiver\r\n")  # fmt: skip
+    assert found["net-receive"].find(text) == pytest.approx((462, 279 * 8.388608))
+    text = "1000 packets transmitted, {} received, 0% packet loss, time 76ms\nrtt min/avg/max/mdev = 0.016/0.041/5.022/0.295 ms, ipg/ewma 0.151/0.019 ms\n"
+    assert found["net-round-trip"].find(text.format(1000)) == pytest.approx((41, 1000))
+    assert found["net-round-trip"].find(text.format(999)) is None
+    assert found["net-send"].find("iperf3: error - unable to connect") is None
+
+
+def test_rows_of_devices():
+    """A row has medians, and ratios of both kinds; what was not measured has none."""
+    rate, time = (next(item for item in io_items.items(True) if item.name == name) for name in ("net-send", "net-round-trip"))
+    m = io_bench.Measurement([rate, time])
+    text = "[  5]   0.00-5.06   sec   100 MBytes   {} Mbits/sec                  receiver"
+    for speed, cpu in ((400, 1), (100, 2), (200, 4)):
+        m.add("qemu", rate, cpu, text.format(speed))
+        m.add("husk", rate, cpu / 4, text.format(speed * 3))
+    row = m.row(rate)
+    assert (row["qemu"], row["husk"], row["vs_qemu"]) == (200, 600, 3)
+    assert row["vs_qemu_per_cpu"] == pytest.approx(4)
+    m.add("qemu", time, 1, "nothing")
+    assert m.wrong == ["qemu: net-round-trip"]
+    assert m.row(time)["vs_qemu"] is None
