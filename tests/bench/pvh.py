@@ -5,7 +5,8 @@
 The same Debian kernel and initial RAM disk are started in turns, N times each, all emulated by QEMU on one CPU of this
 computer: directly by PVH, in the image pc_pvh, and as PVH dom0 of Debian's Xen. Every time is from the start of QEMU
 to the first line of init; medians count. Exits are counted by the monitor over one boot, and instructions per
-operation by a guest of our own, exactly, with QEMU's instruction counter as its clock.
+operation by a guest of our own (tests/functional/guests/x86_costs.c), exactly and the same every time, with QEMU's
+instruction counter as its clock: as the guest of husk and as dom0 of Xen.
 """
 
 import argparse
@@ -32,6 +33,14 @@ QEMU = ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg", "-cpu", "qemu6
         "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-m", "640"]  # fmt: skip
 #: husk's time over that of the others, at most
 BARS = {"direct": 1.25, "xen": 0.35}
+#: what the guest measures, under its own names
+OPERATIONS = {
+    "hypercall": "a hypercall that does nothing (XENVER_version)",
+    "event": "an event to oneself: send, upcall, handler",
+    "timer": "one shot of the paravirtual timer: program, fire, upcall, handler",
+    "cpuid": "an exit for CPUID",
+    "apic-timer": "one shot of the local APIC's timer: program, fire, interrupt, handler",
+}
 
 
 def pinned(command):
@@ -74,9 +83,13 @@ def commands(image, payload, xen):
     return {
         "direct": [*QEMU, "-kernel", kernel, "-initrd", initrd, "-append", "console=ttyS0"],
         "husk": [*QEMU, "-kernel", image],
-        # A PVH dom0 must have an IOMMU.
-        "xen": [*QEMU, "-device", "amd-iommu", "-kernel", xen, "-initrd", f"{kernel} console=hvc0,{initrd}", "-append", "dom0=pvh dom0_mem=256M console=com1 com1=115200"],
+        "xen": [*QEMU, *on_xen(xen, f"{kernel} console=hvc0,{initrd}")],
     }
+
+
+def on_xen(xen, modules):
+    """Options of QEMU that start Xen with a PVH dom0, which must have an IOMMU."""
+    return ["-device", "amd-iommu", "-kernel", xen, "-initrd", modules, "-append", "dom0=pvh dom0_mem=256M console=com1 com1=115200"]
 
 
 def exits(image):
@@ -91,14 +104,26 @@ def exits(image):
     return counts
 
 
-def instructions(image):
-    """Instructions of the whole computer for each of some operations of the guest."""
-    done = subprocess.run([*QEMU, "-icount", "shift=0,sleep=off", "-kernel", str(image)], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, text=True, errors="replace", timeout=PATIENCE, check=False)  # fmt: skip
-    found = dict(re.findall(r"^(cpuid|hypercall|event|timer) (\d+)\r*$", done.stdout, re.M))
-    if "costs are told" not in done.stdout:
-        sys.exit(f"bench: the guest told no costs\n{done.stdout[-2000:]}")
-    return {name: int(count) for name, count in found.items()}
+def instructions(options):
+    """Instructions of the whole computer for each of some operations of our own guest, which `options` start."""
+    command = [*QEMU, "-icount", "shift=0,sleep=off", *options]
+    child = pexpect.spawn(command[0], [str(word) for word in command[1:]], encoding="utf-8", codec_errors="replace", timeout=PATIENCE)
+    try:
+        child.expect_exact("costs are told")
+    except (pexpect.TIMEOUT, pexpect.EOF):
+        sys.exit(f"bench: {options[-1]}: the guest told no costs\n{child.before[-2000:]}")
+    found = dict(re.findall(r"^([\w-]+) (\d+)\r*$", child.before, re.M))
+    child.close(force=True)
+    if missing := set(OPERATIONS) - set(found):
+        sys.exit(f"bench: {options[-1]}: the guest told no costs of {', '.join(sorted(missing))}")
+    return {name: int(found[name]) for name in OPERATIONS}
+
+
+def costs(guest, xen, out):
+    """Instructions for each operation, under husk and under Xen."""
+    image = guest.in_mode(guest.small_x86_guest("pc_pvh") / "husk", "c", out)
+    kernel = guest.in_mode(guest.small_x86_kernel(), "c", out, "x86-costs")
+    return {"husk": instructions(["-kernel", image]), "xen": instructions(on_xen(xen, kernel))}
 
 
 def main():
@@ -118,17 +143,17 @@ def main():
 
     folder = conftest.build("pc_pvh")
     cache = os.environ.get("HUSK_CACHE") or os.path.expanduser(os.path.join(os.environ.get("XDG_CACHE_HOME", "~/.cache"), "husk"))
-    ways = commands(folder / "husk", folder / "payload", xen_kernel(cache, args.out))
+    xen = xen_kernel(cache, args.out)
+    ways = commands(folder / "husk", folder / "payload", xen)
     times = {name: [] for name in ways}
     for _ in range(args.count):
         for name, command in ways.items():
             times[name].append(seconds_to_init(command))
     medians = {name: statistics.median(values) for name, values in times.items()}
-    costs = guest.in_mode(guest.small_x86_guest("pc_pvh") / "husk", "c", args.out)
     result = {
         **{f"{name}_s": round(value, 3) for name, value in medians.items()},
         "exits": exits(folder / "husk"),
-        "instructions": instructions(costs),
+        "instructions": costs(guest, xen, args.out),
         "image_bytes": (folder / "husk").stat().st_size,
         "runs": {name: [round(value, 3) for value in values] for name, values in times.items()},
     }
@@ -139,7 +164,9 @@ def main():
         ratio = medians["husk"] / medians[name]
         print(f"husk is {ratio:.2f} x {name}, goal at most {bar}: {'reached' if ratio <= bar else 'missed'}")
     print("exits: " + ", ".join(f"{cause} {count}" for cause, count in result["exits"].items()))
-    print("instructions: " + ", ".join(f"{name} {count}" for name, count in result["instructions"].items()))
+    print("instructions:        husk      Xen")
+    for name, what in OPERATIONS.items():
+        print(f"  {name:12} {result['instructions']['husk'][name]:10} {result['instructions']['xen'][name]:8}  {what}")
     print(f"wrote {args.out / 'pvh.json'}")
 
 

@@ -107,7 +107,7 @@ def small_x86_kernel():
         ["gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-m64", "-mno-red-zone", "-mgeneral-regs-only", "-fno-pic",
          "-ffreestanding", "-fno-builtin", "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-nostdlib", "-static",
          "-Wl,--build-id=none", "-Wl,-z,noexecstack", "-Wl,--no-warn-rwx-segments", f"-Wl,-T,{GUESTS}/x86.lds",
-         GUESTS / "x86_start.S", GUESTS / "x86_guest.c", "-o", new], check=True)  # fmt: skip
+         *[GUESTS / name for name in ("x86_start.S", "x86_guest.c", "x86_hostile.c", "x86_costs.c")], "-o", new], check=True)  # fmt: skip
     if path.exists() and path.read_bytes() == new.read_bytes():
         new.unlink()
     else:
@@ -120,12 +120,12 @@ def small_x86_guest(config):
     return variant(f"guest-{config}", config, IMAGE_CUSTOM=True, CUSTOM_KERNEL=str(small_x86_kernel()))
 
 
-def in_mode(image, mode, folder):
+def in_mode(image, mode, folder, name="husk"):
     """A copy, in `folder`, of an image with our own kernel, which does what `mode` says; see guests/guest.c."""
-    return patched(image, folder, lambda data, at: data.__setitem__(at("husk guest mode:") + 16, ord(mode)))
+    return patched(image, folder, lambda data, at: data.__setitem__(at("husk guest mode:") + 16, ord(mode)), name)
 
 
-def patched(image, folder, change):
+def patched(image, folder, change, name="husk"):
     """A copy of an image after change(bytearray, at); at(text) is where the only `text` is in it."""
     data = bytearray(Path(image).read_bytes())
 
@@ -135,7 +135,7 @@ def patched(image, folder, change):
         return data.index(text)
 
     change(data, at)
-    path = Path(folder) / "husk"
+    path = Path(folder) / name
     path.unlink(missing_ok=True)  # it may be running
     path.write_bytes(data)
     path.chmod(0o755)
