@@ -67,6 +67,34 @@ const struct ram_region *memory_region(const struct memory *m, uint64_t gpa)
 	return NULL;
 }
 
+int memory_limit(struct memory *m, uint64_t gpa, uint64_t size, unsigned what)
+{
+	if (((gpa | size) & ~GUEST_PAGE_MASK) != 0 || size == 0 || gpa > UINT64_MAX - size)
+		return -EINVAL;
+	if (m->nr_limits == MEMORY_MAX_LIMITS)
+		return -ENOSPC;
+	m->limits[m->nr_limits++] = (struct memory_limit){ gpa, size, what };
+	return 0;
+}
+
+unsigned memory_limits(const struct memory *m, uint64_t gpa, uint64_t *size)
+{
+	unsigned what = 0;
+
+	for (unsigned i = 0; i < m->nr_limits; i++) {
+		const struct memory_limit *l = &m->limits[i];
+		uint64_t left = gpa < l->gpa ? l->gpa - gpa : l->gpa + l->size - gpa;
+
+		if (gpa >= l->gpa + l->size)
+			continue;
+		if (gpa >= l->gpa)
+			what = l->what;
+		if (*size > left)
+			*size = left;
+	}
+	return what;
+}
+
 /** Bytes from gpa to the end of its region, at most `size`; 0 outside RAM. */
 static uint64_t piece(const struct memory *m, uint64_t gpa, uint64_t size)
 {

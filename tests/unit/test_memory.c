@@ -240,6 +240,41 @@ static void test_announcements_end_where_ram_ends(void **state)
 	assert_int_equal(nr_written, 1);
 }
 
+static void expect_limits(uint64_t gpa, uint64_t most, unsigned what, uint64_t size)
+{
+	assert_int_equal(memory_limits(&memory, gpa, &most), what);
+	assert_int_equal(most, size);
+}
+
+static void test_limits(void **state)
+{
+	(void)state;
+	expect_limits(4 * PAGE, 2 * PAGE, 0, 2 * PAGE);
+	assert_int_equal(memory_limit(&memory, 8 * PAGE, 2 * PAGE, MEMORY_NO_EXECUTE), 0);
+	assert_int_equal(memory_limit(&memory, 5 * PAGE, 2 * PAGE, MEMORY_READ_ONLY), 0);
+	assert_int_equal(memory_limit(&memory, TOP - PAGE, PAGE, MEMORY_READ_ONLY | MEMORY_NO_EXECUTE), 0);
+	expect_limits(4 * PAGE, 100 * PAGE, 0, PAGE);
+	expect_limits(5 * PAGE, 100 * PAGE, MEMORY_READ_ONLY, 2 * PAGE);
+	expect_limits(7 * PAGE - 1, 100 * PAGE, MEMORY_READ_ONLY, 1);
+	expect_limits(7 * PAGE, 100 * PAGE, 0, PAGE);
+	expect_limits(8 * PAGE, PAGE, MEMORY_NO_EXECUTE, PAGE);
+	expect_limits(10 * PAGE, 100 * PAGE, 0, 100 * PAGE);
+	expect_limits(TOP - 1, 100 * PAGE, MEMORY_READ_ONLY | MEMORY_NO_EXECUTE, 1);
+	expect_limits(TOP, PAGE, 0, PAGE);
+}
+
+static void test_wrong_limits_are_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(memory_limit(&memory, PAGE / 2, PAGE, MEMORY_READ_ONLY), -EINVAL);
+	assert_int_equal(memory_limit(&memory, PAGE, PAGE + 1, MEMORY_READ_ONLY), -EINVAL);
+	assert_int_equal(memory_limit(&memory, PAGE, 0, MEMORY_READ_ONLY), -EINVAL);
+	assert_int_equal(memory_limit(&memory, TOP, 2 * PAGE, MEMORY_READ_ONLY), -EINVAL);
+	for (unsigned i = 0; i < MEMORY_MAX_LIMITS; i++)
+		assert_int_equal(memory_limit(&memory, i * PAGE, PAGE, MEMORY_READ_ONLY), 0);
+	assert_int_equal(memory_limit(&memory, 0x1000 * PAGE, PAGE, MEMORY_READ_ONLY), -ENOSPC);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -255,6 +290,8 @@ int main(void)
 		cmocka_unit_test_setup(test_marks_are_per_page_and_in_ram, setup),
 		cmocka_unit_test_setup(test_only_marked_pages_are_announced, setup),
 		cmocka_unit_test_setup(test_announcements_end_where_ram_ends, setup),
+		cmocka_unit_test_setup(test_limits, setup),
+		cmocka_unit_test_setup(test_wrong_limits_are_refused, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

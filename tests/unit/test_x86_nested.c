@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: arch/x86_64/hvm/nested.c tests/unit/fake_platform.c */
+/* sources: arch/x86_64/hvm/nested.c core/memory.c core/log.c core/smp.c tests/unit/fake_platform.c */
 /* Nested page tables map all RAM and nothing else, in pages as large as they may be, in either vendor's format. */
 #include <errno.h>
 #include <setjmp.h>

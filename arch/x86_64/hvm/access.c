@@ -92,18 +92,25 @@ void hvm_port(struct x86_cpu *c, const struct hvm_exit *x)
 
 /* --- memory */
 
-/** The operand in memory: of a device that only this CPU sees, or an address on the bus. */
+/** The operand in memory: of a device that only this CPU sees, an address on the bus, or read-only memory. */
 struct place {
-	struct bus *bus;
+	struct vm *vm;
 	uint64_t gpa;
 	struct device *own; /**< or NULL */
+	bool rom;
 };
 
 static uint64_t read_place(void *ctx, unsigned size)
 {
 	const struct place *p = ctx;
+	uint64_t value = 0;
 
-	return p->own != NULL ? p->own->ops->read(p->own, p->gpa - p->own->base, size) : read_bus(p->bus, p->gpa, size);
+	if (p->own != NULL)
+		return p->own->ops->read(p->own, p->gpa - p->own->base, size);
+	if (!p->rom)
+		return read_bus(&p->vm->mmio, p->gpa, size);
+	memory_read(&p->vm->memory, p->gpa, &value, size);
+	return value;
 }
 
 static void write_place(void *ctx, unsigned size, uint64_t value)
@@ -112,8 +119,10 @@ static void write_place(void *ctx, unsigned size, uint64_t value)
 
 	if (p->own != NULL)
 		p->own->ops->write(p->own, p->gpa - p->own->base, size, value);
+	else if (!p->rom)
+		bus_write(&p->vm->mmio, p->gpa, size, value);
 	else
-		bus_write(p->bus, p->gpa, size, value);
+		log_debug("write to 0x%" PRIx64 ", which is read-only, ignored", p->gpa);
 }
 
 static struct device *own_device(const struct x86_cpu *c, uint64_t gpa)
@@ -141,24 +150,30 @@ static void refuse(struct x86_cpu *c, const struct hvm_exit *x, const uint8_t *b
 
 	for (unsigned i = 0; i < n; i++)
 		snprintf(code + 3 * i, sizeof(code) - 3 * i, " %02x", bytes[i]);
-	snprintf(text, sizeof(text), "%s at address 0x%" PRIx64 ", where it has no RAM; its code:%s", why, x->gpa,
-		 code);
+	snprintf(text, sizeof(text), "%s at address 0x%" PRIx64 ", where it has no %s; its code:%s", why, x->gpa,
+		 memory_region(&c->vcpu.vm->memory, x->gpa) != NULL ? "such RAM" : "RAM", code);
 	x86_give_up(c, text);
 }
 
 void hvm_memory(struct x86_cpu *c, const struct hvm_exit *x)
 {
-	struct place place = { .bus = &c->vcpu.vm->mmio, .gpa = x->gpa, .own = own_device(c, x->gpa) };
+	struct vm *vm = c->vcpu.vm;
+	uint64_t page = 1;
+	unsigned limits = memory_limits(&vm->memory, x->gpa, &page);
+	struct place place = { .vm = vm, .gpa = x->gpa, .own = own_device(c, x->gpa) };
 	const struct x86_operand operand = { .read = read_place, .write = write_place, .ctx = &place };
 	uint8_t bytes[HVM_INSTRUCTION];
 	unsigned n = x->nr_bytes;
 	struct x86_insn insn;
 
-	/* A page of RAM that came into being after the tables were made. */
-	if (memory_region(&c->vcpu.vm->memory, x->gpa) != NULL) {
-		if (c->hvm->map_memory(c) != 0)
-			x86_give_up(c, "there is no memory for its page tables");
-		return;
+	if (memory_region(&vm->memory, x->gpa) != NULL) {
+		place.rom = x->write && (limits & MEMORY_READ_ONLY) != 0;
+		/* A page of RAM that came into being after the tables were made. */
+		if (!place.rom && !(x->fetch && (limits & MEMORY_NO_EXECUTE) != 0)) {
+			if (c->hvm->map_memory(c) != 0)
+				x86_give_up(c, "there is no memory for its page tables");
+			return;
+		}
 	}
 	if (x->fetch) {
 		refuse(c, x, bytes, 0, "it executes");

@@ -42,18 +42,31 @@ static unsigned page_level(uint64_t at, uint64_t left, unsigned highest)
 	return level;
 }
 
+static uint64_t page_bits(const struct nested_format *f, unsigned level, unsigned limits)
+{
+	uint64_t bits = f->page | (level > 0 ? f->large : 0);
+
+	if ((limits & MEMORY_READ_ONLY) != 0)
+		bits &= ~f->write;
+	if ((limits & MEMORY_NO_EXECUTE) != 0)
+		bits ^= f->fetch;
+	return bits;
+}
+
 /* Host physical addresses are host virtual ones on host pc. */
-static int map_region(const struct nested_format *f, uint64_t *root, const struct ram_region *r)
+static int map_region(const struct nested_format *f, uint64_t *root, const struct memory *m, const struct ram_region *r)
 {
 	uint64_t hpa = (uint64_t)(uintptr_t)r->hva;
 
 	for (uint64_t done = 0; done < r->size;) {
-		unsigned level = page_level((r->gpa + done) | (hpa + done), r->size - done, f->highest);
+		uint64_t left = r->size - done;
+		unsigned limits = memory_limits(m, r->gpa + done, &left);
+		unsigned level = page_level((r->gpa + done) | (hpa + done), left, f->highest);
 		uint64_t *entry = entry_at(f, root, r->gpa + done, level);
 
 		if (entry == NULL)
 			return -ENOMEM;
-		*entry = (hpa + done) | f->page | (level > 0 ? f->large : 0);
+		*entry = (hpa + done) | page_bits(f, level, limits);
 		done += page_size(level);
 	}
 	return 0;
@@ -65,7 +78,7 @@ int nested_build(const struct memory *m, const struct nested_format *f, uint64_t
 	int err = top != NULL ? 0 : -ENOMEM;
 
 	for (unsigned i = 0; i < m->nr_ram && err == 0; i++)
-		err = map_region(f, top, &m->ram[i]);
+		err = map_region(f, top, m, &m->ram[i]);
 	*root = (uint64_t)(uintptr_t)top;
 	return err;
 }

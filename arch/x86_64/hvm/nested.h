@@ -15,12 +15,14 @@ struct nested_format {
 	uint64_t table; /**< of an entry that points to a table */
 	uint64_t page;  /**< of one that maps a page of RAM */
 	uint64_t large; /**< added if that page has more than 4 KiB */
+	uint64_t write; /**< cleared where RAM is read-only */
+	uint64_t fetch; /**< changed to the opposite where nothing is to be executed */
 	/** Level of the largest pages: 2 (1 GiB), 1 (2 MiB) or 0 (4 KiB). */
 	unsigned highest;
 };
 
 /**
- * Makes tables that map all RAM, in pages as large as its places allow. *root is the host physical address of the top
+ * Makes tables that map all RAM, in pages as large as its places allow and with the limits of memory_limit(). *root is the host physical address of the top
  * table. Returns 0 or -ENOMEM.
  */
 int nested_build(const struct memory *m, const struct nested_format *f, uint64_t *root);

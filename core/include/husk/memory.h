@@ -27,6 +27,18 @@ struct ram_region {
 	uint8_t *is_code; /**< one byte a page: non-zero if an engine caches code from it */
 };
 
+/** Most ranges of memory_limit(). */
+#define MEMORY_MAX_LIMITS 8u
+
+/** What a guest may not do with RAM. */
+enum { MEMORY_READ_ONLY = 1u << 0, MEMORY_NO_EXECUTE = 1u << 1 };
+
+/** A range of the guest physical map with limits. */
+struct memory_limit {
+	uint64_t gpa, size; /**< page aligned */
+	unsigned what;      /**< MEMORY_READ_ONLY, MEMORY_NO_EXECUTE */
+};
+
 /**
  * Called after bytes of a page marked as code were overwritten by anybody, once for each page; may change marks. Called
  * without memory.code_lock.
@@ -37,6 +49,8 @@ typedef void memory_code_written(void *ctx, uint64_t gpa, uint64_t size);
 struct memory {
 	struct ram_region ram[MEMORY_MAX_RAM];
 	unsigned nr_ram;
+	struct memory_limit limits[MEMORY_MAX_LIMITS];
+	unsigned nr_limits;
 	struct smp_lock code_lock;         /**< of the marks, and of what the engine made of code */
 	memory_code_written *code_written; /**< the engine's, or NULL */
 	void *code_ctx;
@@ -71,6 +85,16 @@ void memory_announce_write(struct memory *m, uint64_t gpa, uint64_t size);
 
 /** Region that holds gpa, or NULL. */
 const struct ram_region *memory_region(const struct memory *m, uint64_t gpa);
+
+/**
+ * Limits what instructions of the guest may do with a range, which need not be RAM yet. An engine whose RAM is mapped
+ * for the CPU heeds it; others, and copies by devices, need not. Returns 0, -EINVAL (empty or not page aligned) or
+ * -ENOSPC. Ranges do not overlap.
+ */
+int memory_limit(struct memory *m, uint64_t gpa, uint64_t size, unsigned what);
+
+/** Limits at gpa, 0: none. *size, the most that is of interest, becomes the number of bytes for which they hold. */
+unsigned memory_limits(const struct memory *m, uint64_t gpa, uint64_t *size);
 
 /** Marks the page of gpa as code, or as code no longer. Nothing happens outside RAM. */
 void memory_mark_code(struct memory *m, uint64_t gpa, bool is_code);

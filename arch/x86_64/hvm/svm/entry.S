@@ -78,4 +78,14 @@ svm_enter:
 	jmp 2b
 	.size svm_enter, . - svm_enter
 
+/* void svm_save_host(host_vmcb): keeps what svm_enter() loads after each run. */
+	.section .text.svm_save_host, "ax"
+	.globl svm_save_host
+	.type svm_save_host, @function
+svm_save_host:
+	mov %rdi, %rax
+	vmsave %rax
+	ret
+	.size svm_save_host, . - svm_save_host
+
 	.section .note.GNU-stack, "", @progbits

@@ -23,6 +23,7 @@
 #define SVM_HAS_CLEAN           (1u << 5)
 #define SVM_HAS_FLUSH_ASID      (1u << 6)
 #define SVM_HAS_DECODE          (1u << 7)
+#define SVM_HAS_VGIF            (1u << 16)
 
 #define MSR_VM_CR       0xc0010114u
 #define VM_CR_SVMDIS    (1u << 4)
@@ -39,8 +40,11 @@ struct svm {
 	uint8_t iopm[IOPM_SIZE];
 	uint8_t msrpm[MSRPM_SIZE];
 	uint32_t features; /**< SVM_HAS_* that are used */
+	uint32_t v_intr;   /**< bits of the VMCB's that stay the same */
 };
 
+/* entry.S */
+void svm_save_host(struct vmcb *host);
 bool svm_enter(uint64_t *gpr, struct vmcb *vmcb, struct vmcb *host, const uint32_t *attention);
 
 static struct svm *svm(struct x86_cpu *c)
@@ -119,19 +123,33 @@ static int svm_create(struct x86_cpu *c)
 		return -ENOMEM;
 	c->state = s;
 	s->features = plain ? 0 : cpuid(CPUID_SVM, 0).edx;
+	/* 15.33: an instruction for the GIF, should one ever not exit, is about the guest's own, not the host's. */
+	s->v_intr = SVM_V_INTR_MASKING;
+	if ((s->features & SVM_HAS_VGIF) != 0)
+		s->v_intr |= SVM_V_GIF_ENABLE | SVM_V_GIF;
 	fill_msr_map(s);
 	fill_port_map(s);
 	return 0;
+}
+
+/* 15.15: what the CPU may not take to be as it was at the last entry. */
+static void changed(struct x86_cpu *c, uint32_t what)
+{
+	svm(c)->vmcb.clean &= ~what;
 }
 
 static int svm_map_memory(struct x86_cpu *c)
 {
 	struct svm *s = svm(c);
 	bool huge = (cpuid(0x80000001u, 0).edx & CPUID_EXTENDED_EDX_1GIB) != 0;
-	const struct nested_format f = {
-		.table = NPT_ALL, .page = NPT_ALL, .large = NPT_LARGE, .highest = huge ? 2 : 1
-	};
+	const struct nested_format f = { .table = NPT_ALL,
+					 .page = NPT_ALL,
+					 .large = NPT_LARGE,
+					 .write = NPT_WRITE,
+					 .fetch = NPT_NX,
+					 .highest = huge ? 2 : 1 };
 
+	changed(c, SVM_CLEAN_NP);
 	return nested_build(&c->vcpu.vm->memory, &f, &s->vmcb.nested_cr3);
 }
 
@@ -156,6 +174,14 @@ static void set_control_area(struct x86_cpu *c)
 	b->nested_control = 1;
 }
 
+/* 15.16.1: at the next entry, of all that is cached or, where the CPU can, of this guest's only. */
+static void flush_tlb(struct x86_cpu *c)
+{
+	struct svm *s = svm(c);
+
+	s->vmcb.tlb_control = (s->features & SVM_HAS_FLUSH_ASID) != 0 ? SVM_TLB_FLUSH_ASID : SVM_TLB_FLUSH_ALL;
+}
+
 static void svm_reset(struct x86_cpu *c)
 {
 	struct vmcb *b = &svm(c)->vmcb;
@@ -164,19 +190,14 @@ static void svm_reset(struct x86_cpu *c)
 	memset(b, 0, sizeof(*b));
 	b->nested_cr3 = root;
 	set_control_area(c);
-	b->v_intr = SVM_V_INTR_MASKING;
+	b->v_intr = svm(c)->v_intr;
 	b->efer = X86_EFER_SVME;
 	b->pat = X86_PAT_RESET;
 	/* Segments and the like of the CPU that is here: VMRUN and VMLOAD put the guest's in their place (15.5.1). */
-	__asm__ volatile("vmsave" : : "a"(&svm(c)->host) : "memory");
+	svm_save_host(&svm(c)->host);
 	b->dr6 = X86_DR6_RESET;
 	b->dr7 = X86_DR7_RESET;
-	b->tlb_control = (svm(c)->features & SVM_HAS_FLUSH_ASID) != 0 ? SVM_TLB_FLUSH_ASID : SVM_TLB_FLUSH_ALL;
-}
-
-static void changed(struct x86_cpu *c, uint32_t what)
-{
-	svm(c)->vmcb.clean &= ~what;
+	flush_tlb(c);
 }
 
 /* --- running */
@@ -185,14 +206,13 @@ static void changed(struct x86_cpu *c, uint32_t what)
 static uint32_t window_word(const struct x86_cpu *c)
 {
 	if (c->window < 0)
-		return SVM_V_INTR_MASKING;
-	return SVM_V_INTR_MASKING | SVM_V_IRQ | (c->window_any ? SVM_V_IGN_TPR : 0) |
-	       (uint32_t)c->window >> 4 << SVM_V_PRIO_SHIFT;
+		return 0;
+	return SVM_V_IRQ | (c->window_any ? SVM_V_IGN_TPR : 0) | (uint32_t)c->window >> 4 << SVM_V_PRIO_SHIFT;
 }
 
 static void before(struct x86_cpu *c, struct vmcb *b)
 {
-	uint32_t v_intr = (b->v_intr & SVM_V_TPR_MASK) | window_word(c);
+	uint32_t v_intr = (b->v_intr & SVM_V_TPR_MASK) | svm(c)->v_intr | window_word(c);
 	uint32_t intercepts = (b->intercept3 & ~SVM_INTERCEPT_IRET) | (c->watch_iret ? SVM_INTERCEPT_IRET : 0);
 
 	b->rip = c->rip;
@@ -316,8 +336,9 @@ static void decode(const struct x86_cpu *c, const struct vmcb *b, struct hvm_exi
 		x->cause = HVM_EXCEPTION;
 		x->vector = (uint8_t)(b->exit_code - SVM_EXIT_EXCEPTION);
 		x->error = (uint32_t)b->exit_info1;
-	} else if ((((const struct svm *)c->state)->features & SVM_HAS_NEXT_RIP) != 0) {
-		x->length = (uint8_t)(b->next_rip - b->rip); /* 15.7.1; not for faults */
+	} else if ((((const struct svm *)c->state)->features & SVM_HAS_NEXT_RIP) != 0 &&
+		   b->next_rip - b->rip <= HVM_INSTRUCTION) {
+		x->length = (uint8_t)(b->next_rip - b->rip); /* 15.7.1; not for interrupts */
 	}
 }
 
@@ -369,6 +390,8 @@ static void svm_set(struct x86_cpu *c, enum x86_control which, uint64_t value)
 	case X86_DR7: b->dr7 = value; break;
 	default: break;
 	}
+	if (which == X86_CR0 || which == X86_CR3 || which == X86_CR4)
+		flush_tlb(c); /* as the guest's own writes to them do */
 	changed(c, SVM_CLEAN_CRX | SVM_CLEAN_DRX | SVM_CLEAN_CR2 | SVM_CLEAN_TPR);
 }
 

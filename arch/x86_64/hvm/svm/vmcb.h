@@ -43,13 +43,17 @@
 /* Virtual interrupts (15.21.4) */
 #define SVM_V_TPR_MASK     0xffu
 #define SVM_V_IRQ          (1u << 8)
+#define SVM_V_GIF          (1u << 9) /* 15.33: the guest's own GIF, with CPUID 8000000A EDX bit 16 */
 #define SVM_V_PRIO_SHIFT   16u
 #define SVM_V_IGN_TPR      (1u << 20)
 #define SVM_V_INTR_MASKING (1u << 24)
+#define SVM_V_GIF_ENABLE   (1u << 25)
 
 /* Entries of nested page tables: present, writable, a user's, as every access is one (15.25.5) */
 #define NPT_ALL   0x007ull
+#define NPT_WRITE 0x002ull
 #define NPT_LARGE 0x080ull
+#define NPT_NX    ((uint64_t)1 << 63)
 
 /* Clean bits (15.15.3): what has not changed since the last exit */
 #define SVM_CLEAN_INTERCEPTS (1u << 0)

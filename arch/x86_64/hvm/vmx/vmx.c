@@ -138,6 +138,8 @@ static int vmx_map_memory(struct x86_cpu *c)
 	const struct nested_format f = { .table = EPT_READ | EPT_WRITE | EPT_EXECUTE,
 					 .page = EPT_READ | EPT_WRITE | EPT_EXECUTE | EPT_TYPE_WB,
 					 .large = EPT_LARGE,
+					 .write = EPT_WRITE,
+					 .fetch = EPT_EXECUTE,
 					 .highest = (can & EPT_CAP_1GIB) != 0   ? 2
 						    : (can & EPT_CAP_2MIB) != 0 ? 1
 										: 0 };
