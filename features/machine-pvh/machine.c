@@ -30,6 +30,22 @@ static void add_line(struct pvh *board, uint64_t address, uint64_t end, uint32_t
 		board->map[board->nr_map++] = (struct pvh_map_line){ address, end - address, type };
 }
 
+/* Tables are as in a ROM, and data is not code. */
+static int limit_ram(struct memory *m)
+{
+	static const struct memory_limit limits[] = {
+		{ PVH_TABLES, PVH_TABLES_SIZE, MEMORY_READ_ONLY | MEMORY_NO_EXECUTE },
+		{ PVH_BOOT, PVH_BOOT_SIZE, MEMORY_NO_EXECUTE },
+		{ PVH_ROM, PVH_MAIN - PVH_ROM, MEMORY_READ_ONLY },
+		{ PVH_SPECIAL, PVH_SPECIAL_SIZE, MEMORY_NO_EXECUTE },
+	};
+	int err = 0;
+
+	for (unsigned i = 0; i < sizeof(limits) / sizeof(limits[0]) && err == 0; i++)
+		err = memory_limit(m, limits[i].gpa, limits[i].size, limits[i].what);
+	return err;
+}
+
 /* Below 1 MiB all is RAM, but the guest is not told of what would be ROM and video memory. */
 static int add_ram(struct pvh *board)
 {
@@ -41,6 +57,8 @@ static int add_ram(struct pvh *board)
 		err = memory_add_ram(m, PVH_HIGH, size - low);
 	if (err == 0)
 		err = memory_add_ram(m, PVH_SPECIAL, PVH_SPECIAL_SIZE);
+	if (err == 0)
+		err = limit_ram(m);
 	add_line(board, 0, PVH_LOW_END, PVH_MAP_RAM);
 	add_line(board, PVH_TABLES, PVH_MAIN, PVH_MAP_RESERVED);
 	add_line(board, PVH_MAIN, low, PVH_MAP_RAM);

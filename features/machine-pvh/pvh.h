@@ -17,6 +17,7 @@
 #define PVH_TABLES_SIZE  0x00008000ull
 #define PVH_BOOT         0x000e8000ull /* what the boot protocols want */
 #define PVH_BOOT_SIZE    0x00017000ull
+#define PVH_ROM          0x000ff000ull /* what there is in place of firmware */
 #define PVH_RESET_VECTOR 0x000ffff0ull /* where a CPU, and a kernel that gives up, starts firmware */
 #define PVH_MAIN         0x00100000ull
 #define PVH_LOW_RAM_MAX  0xc0000000ull

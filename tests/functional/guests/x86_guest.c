@@ -5,7 +5,8 @@
  *   h  tries every port, MSR, CPUID leaf, device address, virtualization instruction and hypercall with bad arguments,
  *      starts again by the reset register, and is well-behaved then: as f
  *   c  measures what exits cost, in ticks of the TSC (with QEMU's -icount: instructions)
- *   t  triple fault; x  executes where there is no RAM; m  an instruction for devices that husk does not know
+ *   t  triple fault; x  executes where there is no RAM; n  where RAM is not for that
+ *   m  an instruction for devices that husk does not know
  *   s  spins with interrupts off
  *   f  checks that FPU registers survive exits and that NMIs do not nest
  */
@@ -193,6 +194,7 @@ void guest_main(void)
 	case 'c': costs(); break;
 	case 'f': check_registers(); break;
 	case 't': __asm__ volatile("lidt %0; ud2" : : "m"(*(const uint8_t(*)[10]) "\0\0\0\0\0\0\0\0\0\0")); break;
+	case 'n': ((void (*)(void))ACPI_TABLES)(); break;
 	case 'x': ((void (*)(void))NOT_RAM)(); break;
 	case 'm': __asm__ volatile("movaps %%xmm0, (%0)" : : "r"(NOT_RAM)); break;
 	case 's':

@@ -12,6 +12,7 @@
 #define LAPIC       0xfee00000ull
 #define UNMAPPED    0x1000ull /* a hole in the page tables */
 #define NOT_RAM     0xd0000000ull
+#define ACPI_TABLES 0xe0000ull /* read-only, not for execution */
 #define MEMORY_OP   12u
 #define SET_TIMER   15u
 #define XEN_VERSION 17u

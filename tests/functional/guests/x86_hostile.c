@@ -69,7 +69,7 @@ static void try_x2apic(void)
 }
 
 /*
- * In all widths as far as devices go, and one each beyond.
+ * In all widths as far as devices go; beyond, four at a time, alternately in and out.
  * No value that is written here is one that the power register (ACPI 4.8.3.7) or the reset register acts on.
  */
 static void try_ports(void)
@@ -80,8 +80,10 @@ static void try_ports(void)
 		if (has_com1 && port + 4 > COM1 && port < COM1 + 8)
 			continue;
 		if (port >= 0x1000) {
-			__asm__ volatile("inl %%dx, %%eax" : "=a"(v) : "d"((uint16_t)port));
-			__asm__ volatile("outb %%al, %%dx" : : "a"(0xff), "d"((uint16_t)port));
+			if (port % 2 == 0)
+				__asm__ volatile("inl %%dx, %%eax" : "=a"(v) : "d"((uint16_t)port));
+			else
+				__asm__ volatile("outl %%eax, %%dx" : : "a"(0xffffffff), "d"((uint16_t)port));
 			continue;
 		}
 		__asm__ volatile("inb %%dx, %%al; inw %%dx, %%ax; inl %%dx, %%eax" : "=a"(v) : "d"((uint16_t)port));
@@ -139,12 +141,30 @@ static void try_address(uint64_t at)
 			 : "eax", "memory", "cc");
 }
 
+/* The tables of ACPI are read-only: whatever the instruction, a write has no effect, and flags are as if it had. */
+static void try_rom(void)
+{
+	volatile uint64_t *rom = (volatile uint64_t *)ACPI_TABLES;
+	uint64_t before = *rom, old = 1;
+	bool is_zero;
+
+	*rom = ~before;
+	*(volatile uint8_t *)rom = 0;
+	__asm__ volatile("xchgq %0, %1" : "+r"(old) : "m"(*rom) : "memory");
+	__asm__ volatile("subq %2, %1" : "=@ccz"(is_zero) : "m"(*rom), "r"(before) : "memory", "cc");
+	if (*rom != before || old != before || !is_zero)
+		print("read-only memory has changed\n");
+	else
+		print("read-only memory is as before\n");
+}
+
 static void try_memory(void)
 {
 	static const uint64_t places[] = { NOT_RAM, 0xfec00000, 0xfec00010, 0xfed00000, 0xfff00000, 0xfffffff8 };
 
 	for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++)
 		try_address(places[i]);
+	try_rom();
 	for (uint32_t offset = 0; offset < 0x1000; offset += 4) {
 		if (offset == 0x300 || offset == 0x310) /* messages: to oneself that is an NMI or worse */
 			continue;
