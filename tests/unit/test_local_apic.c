@@ -5,6 +5,7 @@
 /* sources: arch/x86_64/hvm/print.c core/bus.c core/console.c core/elf.c core/feature.c core/log.c core/memory.c */
 /* sources: core/payload.c core/timer.c core/io.c core/vm.c tests/unit/fake_platform.c */
 /* Local APIC, run loop and policies of engine hvm, on a vCPU whose exits are scripted. */
+#include <cpuid.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -395,6 +396,7 @@ static void test_unknown_call_and_forbidden_instruction(void **state)
 static void test_msrs_are_denied_by_default(void **state)
 {
 	uint64_t value = 7;
+	uint32_t r[4];
 
 	(void)state;
 	assert_false(hvm_read_msr(c, 0x10c, &value));
@@ -408,6 +410,9 @@ static void test_msrs_are_denied_by_default(void **state)
 	assert_true(hvm_write_msr(c, 0xc0000080, X86_EFER_LME | X86_EFER_NXE));
 	assert_int_equal(f.controls[X86_EFER], X86_EFER_LME | X86_EFER_LMA | X86_EFER_NXE);
 	assert_false(hvm_write_msr(c, 0xc0000080, X86_EFER_LME | X86_EFER_SVME));
+	/* FFXSR is AMD's: where the CPU has none, no guest may have it. */
+	__cpuid(0x80000001u, r[0], r[1], r[2], r[3]);
+	assert_int_equal(hvm_write_msr(c, 0xc0000080, X86_EFER_LME | 1u << 14), r[3] >> 25 & 1);
 }
 
 static void test_rdmsr_fault(void **state)

@@ -41,7 +41,9 @@ static const struct rule rules[] = {
 	{ 0xc0011029, IGNORE, 1u << 1 }, /* AMD DE_CFG: LFENCE is serializing, as Linux wants it */
 };
 
-#define EFER_BITS (X86_EFER_SCE | X86_EFER_LME | X86_EFER_LMA | X86_EFER_NXE | 1u << 14 /* FFXSR */)
+#define EFER_BITS   (X86_EFER_SCE | X86_EFER_LME | X86_EFER_LMA | X86_EFER_NXE)
+#define EFER_FFXSR  (1u << 14)
+#define CPUID_FFXSR (1u << 25) /* 0x80000001, EDX */
 
 static const struct rule *find(uint32_t msr)
 {
@@ -57,8 +59,12 @@ static bool write_efer(struct x86_cpu *c, uint64_t value)
 {
 	uint64_t now = c->hvm->get(c, X86_EFER);
 	bool paging = (c->hvm->get(c, X86_CR0) & X86_CR0_PG) != 0;
+	uint64_t bits = EFER_BITS;
 
-	if ((value & ~(uint64_t)EFER_BITS) != 0 || (paging && ((value ^ now) & X86_EFER_LME) != 0))
+	/* Intel's CPUs do not have it, and would not enter the guest with it. */
+	if ((cpuid(0x80000001u, 0).edx & CPUID_FFXSR) != 0)
+		bits |= EFER_FFXSR;
+	if ((value & ~bits) != 0 || (paging && ((value ^ now) & X86_EFER_LME) != 0))
 		return false;
 	c->hvm->set(c, X86_EFER, (value & ~(uint64_t)X86_EFER_LMA) | (now & X86_EFER_LMA));
 	return true;

@@ -88,7 +88,6 @@
 #define EPT_CAP_2MIB          (1u << 16)
 #define EPT_CAP_1GIB          (1u << 17)
 #define EPT_CAP_INVEPT        (1u << 20)
-#define EPT_CAP_DIRTY         (1u << 21)
 #define EPT_CAP_INVEPT_SINGLE (1u << 25)
 #define EPT_CAP_INVEPT_ALL    (1u << 26)
 #define VPID_CAP_INVVPID      ((uint64_t)1 << 32)
@@ -107,7 +106,6 @@
 #define EPT_LARGE   (1u << 7)
 #define EPTP_WB     6u
 #define EPTP_WALK_4 (3u << 3)
-#define EPTP_DIRTY  (1u << 6)
 
 /* Fields. The upper bits tell the width: 0 16 bits, 2 64 bits, 4 32 bits, 6 natural. */
 enum vmcs_field {

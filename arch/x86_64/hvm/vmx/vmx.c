@@ -314,8 +314,6 @@ void vmx_drop_translations(struct x86_cpu *c)
 	uint64_t can = vmx_capabilities.ept_vpid;
 	uint64_t pointer = vmx_of(c)->ept_root | EPTP_WB | EPTP_WALK_4;
 
-	if (!plain && (can & EPT_CAP_DIRTY) != 0)
-		pointer |= EPTP_DIRTY;
 	vmx_write(VMCS_EPT_POINTER, pointer);
 	vmx_invept((can & EPT_CAP_INVEPT_SINGLE) != 0 ? VMX_SINGLE : VMX_ALL, pointer);
 	if ((vmx_capabilities.cpu2 & CPU2_VPID) != 0)
