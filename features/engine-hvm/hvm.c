@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Engine `hvm`: the guest runs on the CPU itself, in the mode that its virtualization has for that. */
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 #include <husk/engine.h>
 #include <husk/feature.h>
@@ -21,21 +19,6 @@ int hvm_missing(const struct hvm_ops *o, const char *what)
 	return -ENODEV;
 }
 
-/* "SVM or VMX", and what is needed, likewise. */
-static void say_none(void)
-{
-	char names[32] = "", needs[160] = "";
-
-	for (const struct hvm_ops *const *o = __start_husk_hvm; o < __stop_husk_hvm; o++) {
-		const char * or = o == __start_husk_hvm ? "" : " or ";
-		size_t at = strlen(names), to = strlen(needs);
-
-		snprintf(names + at, sizeof(names) - at, "%s%s", or, (*o)->name);
-		snprintf(needs + to, sizeof(needs) - to, "%s%s", or, (*o)->needs);
-	}
-	log_error("this computer's CPU has no %s: the engine hvm needs %s", names, needs);
-}
-
 const struct hvm_ops *hvm_start(void)
 {
 	const struct hvm_ops *const *o = __start_husk_hvm;
@@ -44,7 +27,8 @@ const struct hvm_ops *hvm_start(void)
 		o++;
 	if (o < __stop_husk_hvm)
 		return (*o)->start() == 0 ? *o : NULL;
-	say_none();
+	for (o = __start_husk_hvm; o < __stop_husk_hvm; o++)
+		hvm_missing(*o, (*o)->name);
 	return NULL;
 }
 

@@ -99,7 +99,7 @@ struct hvm_ops {
 /** Adds a vendor's implementation to the image, used as `HVM_OPS(svm) = &svm_ops;` */
 #define HVM_OPS(id) static const struct hvm_ops *const hvm_entry_##id __attribute__((used, retain, section("husk_hvm")))
 
-/** Virtualization of this computer, started; NULL after one line in the log if it has none that the image knows. */
+/** Virtualization of this computer, started; NULL after a line in the log for each that the image knows if it has none. */
 const struct hvm_ops *hvm_start(void);
 
 /** Says that something is missing for o->start(): "SVM (its firmware has switched it off)". Returns -ENODEV. */
