@@ -53,6 +53,19 @@ static int split(char *line, char **words)
 	return n;
 }
 
+/* Commands look at, and change, what belongs to vCPUs. */
+static int run_stopped(struct vm *vm, const struct monitor_command *command, int argc, char **argv)
+{
+	int rc;
+
+	smp_lock(&vm->memory.code_lock);
+	smp_stop_others(vm);
+	rc = command->run(vm, argc, argv);
+	smp_resume_others(vm);
+	smp_unlock(&vm->memory.code_lock);
+	return rc;
+}
+
 void monitor_execute(struct vm *vm, char *line)
 {
 	char *words[MONITOR_WORDS + 1] = { NULL };
@@ -63,7 +76,7 @@ void monitor_execute(struct vm *vm, char *line)
 	if (n <= 0)
 		return;
 	const struct monitor_command *command = monitor_find(words[0]);
-	if (command != NULL && command->run(vm, n, words) == -EINVAL)
+	if (command != NULL && run_stopped(vm, command, n, words) == -EINVAL)
 		log_text("usage: %s %s\n", command->name, command->usage);
 }
 

@@ -247,6 +247,35 @@ static void test_arithmetic_on_memory(void **state)
 	}
 }
 
+/* In half of the rounds memory is what RAX says. */
+static void test_compare_and_exchange(void **state)
+{
+	(void)state;
+	FOR_PAIRS(s, base)
+	{
+		for (unsigned n = 0; n < 16; n++) {
+			bool wide = (n & 1) != 0, equal = (n & 2) != 0;
+			unsigned size = wide ? 8 : 4;
+			struct x86_mem m;
+			uint64_t old;
+
+			if (s == RAX || base == RAX)
+				continue;
+			fill();
+			old = content(size);
+			start();
+			frame.reg[RAX] = equal ? old : width(wide, ~old);
+			m = reach(base, s, displacements[random64() % NR_DISPLACEMENTS]);
+			x86_lock_cmpxchg(&as, wide, m, s);
+			x86_fence(&as);
+			run();
+			wanted.reg[RAX] = old; /* as before, or loaded */
+			check();
+			check_memory(size, equal ? width(wide, before.reg[s]) : old);
+		}
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -261,6 +290,7 @@ int main(void)
 		TEST(test_test_al),
 		TEST(test_immediate_stores),
 		TEST(test_arithmetic_on_memory),
+		TEST(test_compare_and_exchange),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
