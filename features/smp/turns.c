@@ -61,7 +61,8 @@ void smp_share_deadline(struct smp_cpu *cpu, bool others_wait)
 
 void smp_recheck_deadline(struct smp_vcpu *v)
 {
-	if (v->cpu->nr_vcpus > 1 && v->cpu->armed <= plat_time_ns())
+	/* Where time is instructions, the host's is looked at between rounds only: a turn would end at each instruction. */
+	if (v->cpu->nr_vcpus > 1 && !v->vcpu->vm->timer->by_instructions && v->cpu->armed <= plat_time_ns())
 		__atomic_fetch_or(&v->vcpu->attention, ATTN_TIMER, __ATOMIC_RELAXED);
 }
 

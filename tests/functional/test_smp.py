@@ -84,6 +84,14 @@ def test_linux_uses_all(linux):
     assert all(int(count) > 0 for count in counts[1].split())
 
 
+def test_linux_computes_the_same_on_all(linux):
+    """Many processes on four vCPUs, through pipes: fork, exec, TLBs, locks, interrupts between them. All get the same sum."""
+    one = "dd if=/bin/busybox bs=64k count=8 2>/dev/null | gzip -1 | gunzip | md5sum"
+    text = linux.run(f"for i in 1 2 3 4 5 6 7 8; do ({one}; {one}; {one}) >/tmp/sums$i & done; wait; cat /tmp/sums*")
+    sums = re.findall(r"^([0-9a-f]{32})  -$", text, re.M)
+    assert len(sums) == 24 and len(set(sums)) == 1, text
+
+
 def test_linux_starts_again_and_ends_busy(linux):
     """With a program on each vCPU: reboot, and power-off."""
     busy = "for n in 1 2 3 4; do sh -c 'while :; do :; done' & done"
