@@ -17,7 +17,10 @@
 #define MADT 0x1500u
 #define DSDT 0x1600u
 #define SSDT 0x1700u
-#define END  (PC_MEMORY_BASE + PC_MEMORY_SIZE)
+
+/* One with more room than there is at MADT. */
+#define LONG_MADT 0x1900u
+#define END       (PC_MEMORY_BASE + PC_MEMORY_SIZE)
 
 static uint8_t rsdp[BOOT_RSDP];
 static struct acpi_info info;
@@ -141,6 +144,8 @@ static void test_all(void **state)
 	assert_int_equal(info.sleep_type_a, 5);
 	assert_int_equal(info.sleep_type_b, 7);
 	assert_int_equal(info.nr_cpus, 2);
+	assert_int_equal(info.cpu_ids[0], 0);
+	assert_int_equal(info.cpu_ids[1], 9);
 	assert_int_equal(info.nr_ioapics, 2);
 	assert_int_equal(info.ioapics[0].address, 0xfec00000);
 	assert_int_equal(info.ioapics[1].gsi_base, 24);
@@ -203,6 +208,25 @@ static void test_s5_from_ssdt(void **state)
 	make_table(XSDT, "XSDT", 52);
 	acpi_parse(pc_view, rsdp, sizeof(rsdp), &info);
 	assert_true(info.has_s5);
+}
+
+/* More CPUs than are remembered are counted, and nothing else is touched. */
+static void test_many_cpus(void **state)
+{
+	uint8_t *entry = pc_at(LONG_MADT + 44);
+
+	(void)state;
+	make_all(0);
+	pc_put(XSDT + 44, LONG_MADT, 8);
+	make_table(XSDT, "XSDT", 52);
+	for (unsigned i = 0; i < ACPI_MAX_CPUS + 8; i++, entry += 8)
+		memcpy(entry, (const uint8_t[]){ 0, 8, (uint8_t)i, (uint8_t)(3 * i), 1, 0, 0, 0 }, 8);
+	make_table(LONG_MADT, "APIC", 44 + 8 * (ACPI_MAX_CPUS + 8));
+	acpi_parse(pc_view, rsdp, sizeof(rsdp), &info);
+	assert_int_equal(info.nr_cpus, ACPI_MAX_CPUS + 8);
+	assert_int_equal(info.cpu_ids[ACPI_MAX_CPUS - 1], 3 * (ACPI_MAX_CPUS - 1));
+	assert_int_equal(info.nr_ioapics, 0);
+	assert_false(info.com1_overridden);
 }
 
 static void test_damaged(void **state)
@@ -308,11 +332,11 @@ static void test_random_damage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_all, reset),           cmocka_unit_test_setup(test_hardware_reduced, reset),
-		cmocka_unit_test_setup(test_old_root, reset),      cmocka_unit_test_setup(test_short_fadt, reset),
-		cmocka_unit_test_setup(test_s5_from_ssdt, reset),  cmocka_unit_test_setup(test_damaged, reset),
-		cmocka_unit_test_setup(test_s5_search, reset),     cmocka_unit_test_setup(test_find_rsdp, reset),
-		cmocka_unit_test_setup(test_random_damage, reset),
+		cmocka_unit_test_setup(test_all, reset),          cmocka_unit_test_setup(test_hardware_reduced, reset),
+		cmocka_unit_test_setup(test_old_root, reset),     cmocka_unit_test_setup(test_short_fadt, reset),
+		cmocka_unit_test_setup(test_s5_from_ssdt, reset), cmocka_unit_test_setup(test_damaged, reset),
+		cmocka_unit_test_setup(test_many_cpus, reset),    cmocka_unit_test_setup(test_s5_search, reset),
+		cmocka_unit_test_setup(test_find_rsdp, reset),    cmocka_unit_test_setup(test_random_damage, reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, reset);
