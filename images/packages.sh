@@ -11,7 +11,7 @@ iso="grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools"
 # An emulated PC with Intel VMX; tests do without it where it cannot be installed.
 bochs="bochs bochsbios vgabios"
 check="$run $iso git gdb-multiarch libc6-dev libcmocka-dev clang libclang-rt-dev clang-format cppcheck
-	passt iproute2 iputils-ping iperf3 fdisk util-linux
+	acpica-tools passt iproute2 iputils-ping iperf3 fdisk util-linux
 	python3-kconfiglib python3-pytest python3-pytest-xdist python3-pexpect ovmf
 	qemu-system-mips qemu-user linux-perf
 	gcc-mips64el-linux-gnuabi64 libc6-dev-mips64el-cross gcc-mips64-linux-gnuabi64"

@@ -45,6 +45,22 @@ def boot_variants(built):
         yield guests, said
 
 
+@pytest.mark.parametrize("name", ["bzimage-pc_pvh", "bzimage-pc_pvh_min"])
+def test_acpi_tables(guests, name, tmp_path):
+    """ACPICA's compiler understands every table that the kernel has found, and has nothing to say against the DSDT."""
+    guest = guests[0][name]
+    for table in ("APIC", "DSDT", "FACP"):
+        file = tmp_path / f"{table}.dat"
+        file.write_bytes(bytes.fromhex(guest.run(f"hexdump -v -e '1/1 \"%02x\"' /sys/firmware/acpi/tables/{table}").strip()))
+        done = subprocess.run(["iasl", "-d", file], cwd=tmp_path, capture_output=True, text=True, check=False)
+        listing = (tmp_path / f"{table}.dsl").read_text(encoding="utf-8")
+        assert done.returncode == 0 and not re.search("error|warning|invalid", done.stdout + done.stderr + listing, re.I)
+    assert 'Name (_S5, Package (0x04)' in (tmp_path / "DSDT.dsl").read_text(encoding="utf-8")
+    done = subprocess.run(["iasl", "-p", tmp_path / "new", tmp_path / "DSDT.dsl"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "0 Errors, 0 Warnings" in done.stdout + done.stderr
+    assert not [line for line in guest.run("dmesg").splitlines() if re.search("ACPI.*(Error|Warning|Exception|BUG)|Firmware Bug", line)]
+
+
 @pytest.mark.parametrize("name", ["bzimage-pc_pvh", "bzimage-pc_pvh_min", "plain", "epyc", "qemu64"])
 def test_boots(guests, name):
     """The kernel comes to a prompt that works, has nothing to complain about, and powers off."""
