@@ -26,7 +26,7 @@ include $(wildcard arch/*/*/feature.mk arch/*/*/*/feature.mk features/*/feature.
 # The sources of the CPU, the engine and what they need.
 FEATURES := timer-on-demand $(filter cpu-mips64 mips-% engine-% dbt-%,$(features-y))
 SOURCES := $(patsubst %.o,%.c,$(foreach f,$(FEATURES),$(objs-$(f)))) \
-	$(addprefix core/, bus.c feature.c log.c memory.c timer.c) \
+	$(addprefix core/, bus.c feature.c log.c memory.c smp.c timer.c) \
 	tests/unit/fake_platform.c $(wildcard tests/differential/*.c)
 
 BUILDS ?= plain sanitizer
