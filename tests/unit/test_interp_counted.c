@@ -12,6 +12,8 @@
 #include "tests/unit/counted_tests.h"
 
 #define OTHER_PAGES 0x600000ull
+#define SLOT_VA     (CODE_VA + 0x2000)
+#define SLOT_GPA    (CODE_VA_GPA + 0x2000)
 
 /*
  * The pool of decoded pages is full, so that the delay slot in the next page takes one from it. The page of the branch,
@@ -24,10 +26,13 @@ static void test_full_pool(void **state)
 		f->cpu->pc = 0xffffffff80000000ull | (OTHER_PAGES + 0x1000 * n);
 		fixture_step(f, 1);
 	}
-	PUT(CODE_VA_GPA + 0xfe0, NOP, NOP, LD(2, 0, 4), NOP, WAIT);
-	PUT(CODE_VA_GPA + 0xffc, BEQ(0, 0, (uint32_t)-6));
-	PUT(CODE_VA_GPA + 0x1000, NOP);
-	f->cpu->pc = CODE_VA + 0xffc;
+	/* The pages of both are in different entries of the TLB, of which the walker takes the second one only. */
+	f->cpu->tlb.count = 2;
+	f->cpu->cp0.wired = 1;
+	fixture_tlb(f, 0, SLOT_VA, 0, 0, ENTRYLO(SLOT_GPA, LO_V), ENTRYLO(SLOT_GPA, LO_V));
+	PUT(SLOT_GPA - 24, LD(2, 0, 4), NOP, WAIT);
+	PUT(SLOT_GPA - 4, BEQ(0, 0, (uint32_t)-6), NOP);
+	f->cpu->pc = SLOT_VA - 4;
 	run(100);
 	assert_true(f->cpu->waiting);
 	assert_int_equal(f->cpu->walks, 3);
