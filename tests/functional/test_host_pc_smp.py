@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from bochs import BochsGuest, make_iso
 from conftest import build
 from test_host_pc import FAULTS, LINK, boot, number
 
@@ -24,18 +25,40 @@ def boot_smp(probe, cpus=CPUS, **more):
     return boot(probe, "-smp", str(cpus), **more)
 
 
+def check_cpus(do, kicks):
+    """All CPUs that ACPI names start, are woken each time, keep one time, have timers, and write whole lines."""
+    assert do(f"kick-all {kicks}") == f"{CPUS} CPUs, APIC ids f, 0 wrong"
+    assert do("deadline-all 5") == f"{CPUS - 1} fired, 0 early"
+    lines = do("talk").splitlines()
+    assert lines.pop() == "done"
+    whole = {f"line {i:02} of CPU {cpu:02} is as long as it is and whole" for i in range(50) for cpu in range(1, CPUS)}
+    assert len(lines) == len(whole) and set(lines) == whole
+
+
 @pytest.mark.parametrize("machine", ["q35", "microvm,acpi=on"])
 def test_starts_cpus(probe, machine):
-    """All CPUs that ACPI names start, are woken each time, keep one time, have timers, and write whole lines."""
+    """In xAPIC mode, which is all that QEMU emulates, with the count-down timer."""
     with boot_smp(probe, machine=machine) as m:
-        assert f"pc: {CPUS} CPUs in use" in m.do("attach")
-        assert m.do("kick-all 200") == f"{CPUS} CPUs, APIC ids f, 0 wrong"
-        assert m.do("deadline-all 5") == f"{CPUS - 1} fired, 0 early"
-        lines = m.do("talk").splitlines()
-        assert lines.pop() == "done"
-        whole = {f"line {i:02} of CPU {cpu:02} is as long as it is and whole" for i in range(50) for cpu in range(1, CPUS)}
-        assert len(lines) == len(whole) and set(lines) == whole
+        facts = m.do("attach")
+        assert f"pc: {CPUS} CPUs in use" in facts and ", APIC timer at" in facts
+        check_cpus(m.do, 200)
         assert m.last("exit 0")[1] == 0
+
+
+def test_starts_cpus_in_x2apic_mode(probe, tmp_path):
+    """In x2APIC mode, with the TSC-deadline timer; booted from a disc."""
+    with BochsGuest(make_iso(probe, tmp_path / "probe.iso"), tmp_path, cpus=CPUS) as m:
+
+        def do(command):
+            m.type(command + "\r")
+            return m.see("probe> ").replace("\r", "").strip()
+
+        m.see("probe> ")
+        facts = do("attach")
+        assert f"pc: {CPUS} CPUs in use" in facts and "x2APIC timer in TSC-deadline mode" in facts
+        check_cpus(do, 20)
+        m.type("there exit\r")
+        m.end()  # the last of the CPUs has switched it off
 
 
 @pytest.mark.parametrize(("cpus", "used"), [("1", 1), ("2,maxcpus=8", 2), ("3,sockets=3", 3), ("20", 16)])
