@@ -4,6 +4,7 @@
 import contextlib
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -66,6 +67,9 @@ def test_boots(guests, name):
     """The kernel comes to a prompt that works, has nothing to complain about, and powers off."""
     guest = guests[0][name]
     assert "x86_64" in guest.run("uname -m")
+    assert abs(int(guest.run("date +%s")) - time.time()) < 60
+    seconds = guest.run("s=$(date +%s); while a=$(date +%s); [ $a = $s ]; do :; done; sleep 1; echo $(($(date +%s) - a))")
+    assert seconds in ("1\n", "2\n")  # 2: the computer did something else meanwhile
     assert guest.run("awk 'BEGIN { printf \"%.6f\\n\", 3 / 7 }'") == "0.428571\n"
     xen = "min" not in name and name != "qemu64"
     assert guest.run("cat /sys/devices/system/clocksource/clocksource0/current_clocksource") == ("xen\n" if xen else "tsc\n")
