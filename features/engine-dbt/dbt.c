@@ -104,8 +104,8 @@ static void execute(struct mips_cpu *c)
 			if (d->linking != NULL && d->blocks.exits[why].linkable && !d->blocks.exits[why].linked)
 				link = why;
 		}
-		/* Where a block did not begin, nothing is new to look at. */
-	} while (dbt_is_free(c) && (max != 0 || !dbt_must_look(c)));
+		/* Where a block has not begun, and a cut or careful one is to, nothing is new to look at. */
+	} while (dbt_is_free(c) && (max != 0 || careful || !dbt_must_look(c)));
 }
 
 static enum engine_exit run(struct mips_cpu *c, bool single)

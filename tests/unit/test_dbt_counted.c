@@ -5,7 +5,7 @@
 /* sources: features/engine-dbt/pass.c features/engine-dbt/step.c features/engine-dbt/translate.c features/dbt-groups/groups.c */
 /* sources: features/dbt-jumps/jumps.c features/dbt-linking/linking.c features/dbt-superblocks/superblocks.c */
 /* sources: arch/mips64/translate/emit.c arch/mips64/translate/emit_alu.c arch/mips64/translate/emit_memory.c */
-/* sources: arch/mips64/translate/emit_system.c arch/mips64/translate/front.c arch/x86_64/emit/alloc.c arch/x86_64/emit/asm.c */
+/* sources: arch/mips64/translate/emit_pairs.c arch/mips64/translate/emit_system.c arch/mips64/translate/front.c arch/x86_64/emit/alloc.c arch/x86_64/emit/asm.c */
 /* sources: arch/x86_64/emit/jump_cache.c arch/x86_64/emit/lower.c arch/x86_64/emit/lower_alu.c arch/x86_64/emit/lower_fp.c */
 /* sources: arch/x86_64/emit/lower_memory.c arch/x86_64/emit/runtime.c */
 /* sources: arch/mips64/guest/cp0.c arch/mips64/guest/cpu.c arch/mips64/guest/decode.c arch/mips64/guest/exception.c */
@@ -45,6 +45,21 @@ static void test_cut_block_is_not_linked(void **state)
 	assert_int_equal(f->cpu->pc, CODE + 12);
 }
 
+/* The same while a watch waits for the end of an exception handler, for which blocks let run() look. */
+static void test_group_while_watch_waits(void **state)
+{
+	(void)state;
+	PUT(CODE_GPA, LD(2, 0, 4), LD(3, 8, 4), NOP, NOP, NOP, WAIT);
+	f->cpu->gpr[4] = DATA + 0xff8;
+	mips_set_status(f->cpu, f->cpu->cp0.status | STATUS_EXL);
+	f->cpu->cp0.cause |= CAUSE_WP;
+	f->cpu->pc = CODE;
+	run(3);
+	assert_int_equal(f->cpu->pc, CODE + 12);
+	run(100);
+	assert_true(f->cpu->waiting);
+}
+
 /* A delay slot changes code behind its branch, in the same block: what it was before is not executed. */
 static void test_slot_changes_code(void **state)
 {
@@ -60,6 +75,7 @@ static void test_slot_changes_code(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { COUNTED_TESTS, COUNTED_TEST(test_cut_block_is_not_linked),
+					    COUNTED_TEST(test_group_while_watch_waits),
 					    COUNTED_TEST(test_slot_changes_code) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
