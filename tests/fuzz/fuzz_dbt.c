@@ -9,7 +9,7 @@
 /* sources: features/dbt-groups/groups.c features/dbt-jumps/jumps.c features/dbt-linking/linking.c */
 /* sources: features/dbt-returns/returns.c features/dbt-superblocks/superblocks.c */
 /* sources: arch/mips64/translate/emit.c arch/mips64/translate/emit_alu.c arch/mips64/translate/emit_memory.c */
-/* sources: arch/mips64/translate/emit_system.c arch/mips64/translate/front.c arch/mips64/translate/fpu.c */
+/* sources: arch/mips64/translate/emit_pairs.c arch/mips64/translate/emit_system.c arch/mips64/translate/front.c arch/mips64/translate/fpu.c */
 /* sources: arch/x86_64/emit/alloc.c arch/x86_64/emit/asm.c arch/x86_64/emit/jump_cache.c arch/x86_64/emit/lower.c */
 /* sources: arch/x86_64/emit/lower_alu.c arch/x86_64/emit/lower_fp.c arch/x86_64/emit/lower_memory.c */
 /* sources: arch/x86_64/emit/return_stack.c arch/x86_64/emit/runtime.c */

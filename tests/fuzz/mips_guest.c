@@ -314,6 +314,10 @@ static const struct {
 	{ 0x15000000, 0x00e70007 }, /* BNE, forwards */
 	{ 0x46000000, 0x00273fff }, /* FP of single and double */
 	{ 0xc0880000, 0x2027007c }, /* LL, SC */
+	{ 0x68880007, 0x00010008 }, /* LDL */
+	{ 0x6c880000, 0x00010008 }, /* LDR */
+	{ 0x88880003, 0x00010008 }, /* LWL */
+	{ 0x98880000, 0x00010008 }, /* LWR */
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
