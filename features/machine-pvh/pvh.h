@@ -8,6 +8,7 @@
 
 #include <husk/device.h>
 #include <husk/irq.h>
+#include <husk/machine.h>
 #include <husk/payload.h>
 #include <husk/vm.h>
 
@@ -52,6 +53,12 @@ struct pvh_acpi_device {
 	bool level;                   /**< level-triggered; both are active high */
 };
 
+/** A slot for a device of another feature. */
+struct pvh_slot {
+	struct pvh_acpi_device acpi;
+	char name[5];
+};
+
 /** State of the board. */
 struct pvh {
 	struct vm *vm;
@@ -60,6 +67,7 @@ struct pvh {
 	unsigned nr_map;
 	const struct pvh_acpi_device *devices[PVH_MAX_PARTS];
 	unsigned nr_devices;
+	struct pvh_slot slots[MACHINE_SLOTS];
 	irq_input *gsi_input; /**< of the I/O APIC, NULL if the image has none */
 	void *gsi_controller;
 	char cmdline[PVH_CMDLINE_MAX]; /**< as the guest gets it */
