@@ -67,6 +67,19 @@ def test_runs_by_instructions_repeat(tmp_path):
     assert first == second
 
 
+def test_pinned_vcpus_stay(tmp_path):
+    """With SMP_PIN the threads of the vCPUs may use one CPU each, in turn of those that the process may use."""
+    wanted = sorted(os.sched_getaffinity(0))
+    folder = variant("guest-smp-pin", "linux_octeon_smp", IMAGE_CUSTOM=True, CUSTOM_KERNEL=str(small_smp_kernel()), DIAGNOSE=False, SMP_PIN=True)
+    with Guest(patched(folder / "husk", tmp_path, lambda data, at: at("husk smp rounds:"))) as guest:
+        guest.see("ok ll sc")  # all run
+        sets = [sorted(os.sched_getaffinity(int(task))) for task in os.listdir(f"/proc/{guest.child.pid}/task")]
+        guest.type("\x01x")
+        guest.end()
+    # The thread of the console's input may use all.
+    assert sorted(sets) == sorted([wanted, *([wanted[n % len(wanted)]] for n in range(4))])
+
+
 @pytest.fixture(scope="module", name="linux")
 def linux_on_four(built):
     """Linux at its prompt, with four vCPUs."""
