@@ -258,7 +258,8 @@ static void save_live(struct vmx *s)
 {
 	s->cr2 = read_cr2();
 	__asm__ volatile("mov %%dr6, %0" : "=r"(s->dr6));
-	for (unsigned i = 0; i < VMX_LIVE_MSRS; i++)
+	/* A vCPU that was loaded and not entered has its MSRs in memory still: those in the CPU are another's. */
+	for (unsigned i = 0; i < VMX_LIVE_MSRS && s->nr_msrs == 0; i++)
 		s->msrs[i].value = rdmsr(s->msrs[i].msr);
 }
 
