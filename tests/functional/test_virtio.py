@@ -291,6 +291,7 @@ def test_fio(fio, disk):
         guest.power_off()
 
 
+@pytest.mark.skipif("HUSK_LONG" not in os.environ, reason="takes minutes in an emulated PC: set HUSK_LONG=1")
 def test_eight_disks_of_a_computer(fio, disk):
     """Host pc: eight disks of both kinds at once, written in parallel; fio on one of each; a file system made in the guest."""
     kinds = ["virtio-blk", "nvme"] * 4
