@@ -7,7 +7,6 @@
 #include <husk/feature.h>
 #include <husk/vm.h>
 
-#include "arch/mips64/guest/exception.h"
 #include "arch/mips64/translate/front.h"
 #include "features/engine-dbt/dbt.h"
 
@@ -17,7 +16,7 @@ static bool goes_on(struct dbt *d, uint64_t start, uint32_t mode, uint64_t excep
 	const struct mips_cpu *c = &d->cpu;
 
 	return c->pc != start && ((c->pc ^ start) & GUEST_PAGE_MASK) == 0 && c->code_mode == mode &&
-	       c->exceptions == exceptions && dbt_is_free(c) && !c->waiting && !mips_interrupt_pending(c) &&
+	       c->exceptions == exceptions && dbt_is_free(c) && !dbt_must_look(c) &&
 	       !mips_breakpoint_at(&d->breakpoints, c->pc);
 }
 
