@@ -90,8 +90,12 @@ static uint64_t leave_if_changed(struct mips_cpu *c, uint64_t where)
 {
 	bool attention = dbt(c)->counted && vcpu_attention(&c->vcpu) != 0;
 
-	if (!(dbt(c)->code_changed || attention) || (where & X86_IN_SLOT) != 0)
+	if (!(dbt(c)->code_changed || attention))
 		return 0;
+	if ((where & X86_IN_SLOT) != 0) {
+		vcpu_kick(&c->vcpu, ATTN_IRQ); /* an ATTEND is behind the slot */
+		return 0;
+	}
 	c->pc = where + 4;
 	return leave(c);
 }

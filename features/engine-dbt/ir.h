@@ -114,7 +114,7 @@ typedef uint8_t ir_var;
 	X(FMOV)   /* d = a, size 8; or its low half, size 4 */                                                                           \
 	X(FGET)   /* d (not FP) = a, size 8; or its low half, sign-extended, size 4 */                                                   \
 	X(FPUT)   /* d = a (not FP), size 8; or the low half of d becomes that of a, size 4 */                                           \
-	X(ATTEND) /* leave to imm if attention is pending, where the engine counts instructions */                                       \
+	X(ATTEND) /* leave to imm if attention is pending, where the engine counts instructions or if `always` */                        \
 	X(BRANCH) /* leave to imm if a cc b; IR_ZERO compares with zero */                                                               \
 	X(EXIT)   /* leave to imm */                                                                                                     \
 	X(JUMP)   /* leave to the address in a */
@@ -171,6 +171,7 @@ struct ir_op {
 	bool in_slot;    /**< the guest instruction stands in a delay slot: its exceptions name the branch before it */
 	bool loops;      /**< of exits: goes backward, so that pending attention must be looked at */
 	bool linkable;   /**< of exits: the target's code is the same as long as this code's is */
+	bool always;     /**< of ATTEND: the delay slot before it may have changed the block's code */
 	bool returns;    /**< of JUMP: most likely a function's return */
 	uint32_t note;   /**< of floating point: what it is, for the front end; 0 says nothing */
 	uint64_t imm;

@@ -11,7 +11,7 @@ CHECKS = """
     Config.BE, device tree, lb, lbu, lh, lhu, lw, lwu, ld, lwl lwr, ldl ldr, sb, sh, sw, sd, swl swr, sdl sdr, ll sc, lld scd,
     breakpoint, system call, overflow, TLB miss, unaligned load, timer interrupts, FPU, program in user mode,
     code rewritten with cache operations, code rewritten, code across pages rewritten with cache operations, code across pages rewritten,
-    code ahead rewritten, branch target rewritten in the delay slot,
+    code ahead rewritten, branch target rewritten in the delay slot, code behind a branch not taken rewritten in the delay slot,
     code generator in user mode with cache operations, code generator in user mode,
     interrupts in a loop of one block, interrupts in a loop of several blocks, interrupts in a loop of indirect jumps,
     interrupts in a loop of branches likely, key

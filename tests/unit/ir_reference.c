@@ -310,7 +310,8 @@ static unsigned number_of(const struct ir_op *o)
 	unsigned n = 0;
 
 	for (const struct ir_op *before = ir.ops; before < o; before++)
-		n += before->op == IR_BRANCH || before->op == IR_MAP || (before->op == IR_ATTEND && counted);
+		n += before->op == IR_BRANCH || before->op == IR_MAP ||
+		     (before->op == IR_ATTEND && (counted || before->always));
 	return FIRST_EXIT + n;
 }
 
@@ -330,7 +331,7 @@ static bool is_taken(const struct ir_op *o)
 {
 	switch ((enum ir_opcode)o->op) {
 	case IR_MAP: return !is_mapped(o);
-	case IR_ATTEND: return counted && expected.attention != 0;
+	case IR_ATTEND: return (counted || o->always) && expected.attention != 0;
 	case IR_BRANCH: return holds(o, value(o->a), value(o->b));
 	default: return ir_leaves(o);
 	}

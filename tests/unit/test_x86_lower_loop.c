@@ -133,8 +133,12 @@ static void test_counted_blocks(void **state)
 		define_temps();
 		for (unsigned k = below(3); k-- > 0;) {
 			random_body();
-			if (below(2) == 0)
-				op(IR_ATTEND, IR_NONE, IR_NONE, IR_NONE, 0x5550)->linkable = below(2) == 0;
+			if (below(2) == 0) {
+				struct ir_op *o = op(IR_ATTEND, IR_NONE, IR_NONE, IR_NONE, 0x5550);
+
+				o->linkable = below(2) == 0;
+				o->always = below(2) == 0;
+			}
 		}
 		end();
 		run();

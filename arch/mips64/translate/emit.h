@@ -19,6 +19,7 @@ struct mips_front {
 	uint64_t pc;    /**< of the present instruction */
 	bool in_slot;   /**< it stands in a delay slot */
 	bool ended;     /**< the block has its last operation */
+	bool stored;    /**< the delay slot may have stored something */
 	bool went_back; /**< it follows a jump backward */
 	unsigned taken; /**< branches of source->path that are behind */
 	unsigned insns; /**< guest instructions so far */

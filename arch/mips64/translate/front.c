@@ -192,6 +192,8 @@ bool mips_is_visited(const struct mips_front *f, uint64_t pc)
 
 static void delay_slot(struct mips_front *f, uint32_t word)
 {
+	unsigned n = f->out->count;
+
 	f->pc += 4;
 	visit(f);
 	f->in_slot = true;
@@ -199,6 +201,15 @@ static void delay_slot(struct mips_front *f, uint32_t word)
 	f->in_slot = false;
 	f->pc -= 4;
 	f->insns++;
+	for (f->stored = false; n < f->out->count; n++)
+		f->stored |=
+			f->out->ops[n].op == IR_STORE || f->out->ops[n].op == IR_SC || f->out->ops[n].op == IR_EXEC;
+}
+
+/* Control could not leave in the delay slot; it may where the block goes on. */
+static void attend(struct mips_front *f, uint64_t target)
+{
+	leave(f, IR_ATTEND, target)->always = f->stored;
 }
 
 static enum ir_condition opposite(enum ir_condition cc)
@@ -230,6 +241,7 @@ static void go_to(struct mips_front *f, uint64_t target, bool follows)
 		f->ended = true;
 		return;
 	}
+	attend(f, target);
 	f->went_back |= target <= f->pc;
 	f->pc = target;
 }
@@ -271,7 +283,7 @@ static void emit_conditional(struct mips_front *f, const struct mips_branch *br,
 		leave(f, IR_EXIT, f->pc + 8);
 		f->ended = true;
 	} else {
-		leave(f, IR_ATTEND, f->pc + 8); /* for the delay slot, behind which control could not leave */
+		attend(f, f->pc + 8);
 	}
 	f->pc += 8;
 }

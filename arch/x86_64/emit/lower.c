@@ -214,7 +214,7 @@ static void emit_attend(struct x86_lowering *s, const struct ir_op *o)
 {
 	struct side *side;
 
-	if (!s->r->layout.counted)
+	if (!s->r->layout.counted && !o->always)
 		return;
 	side = &s->side[s->nr_side++];
 	x86_alu_store_imm(s->a, ALU_CMP, false, 0, x86_at(RBP, s->r->layout.attention));

@@ -9,6 +9,7 @@
 #define ADDIU_V0(i)     (0x24020000u | (i))                     /* addiu $v0, $0, i */
 #define ADDIU_V0_V0(i)  (0x24420000u | (i))                     /* addiu $v0, $v0, i */
 #define SW_A1(offset)   (0xac850000u | (offset))                /* sw $a1, offset($a0) */
+#define BNE_A0_A0(i)    (0x14840000u | (i))                     /* bne $a0, $a0, i from the delay slot */
 #define B(instructions) (0x10000000u | ((instructions)&0xffff)) /* from the delay slot */
 #define JR_RA           0x03e00008u
 #define NOP             0u
@@ -74,7 +75,7 @@ static void check_changes(void)
 /* Code that rewrites what it is about to reach. */
 static void check_ahead(void)
 {
-	bool straight = true, slot = true;
+	bool straight = true, slot = true, behind = true;
 
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		unsigned n = 64;
@@ -93,9 +94,17 @@ static void check_ahead(void)
 		code[n + 4] = JR_RA;
 		code[n + 5] = NOP;
 		slot &= call(n, (uintptr_t)&code[n], ADDIU_V0(i)) == i;
+		n = 96;
+		code[n] = BNE_A0_A0(4);
+		code[n + 1] = SW_A1(8);
+		code[n + 2] = ADDIU_V0(ROUNDS);
+		code[n + 3] = JR_RA;
+		code[n + 4] = NOP;
+		behind &= call(n, (uintptr_t)&code[n], ADDIU_V0(i)) == i;
 	}
 	check("code ahead rewritten", straight);
 	check("branch target rewritten in the delay slot", slot);
+	check("code behind a branch not taken rewritten in the delay slot", behind);
 }
 
 static uint64_t entrylo(const void *page)
