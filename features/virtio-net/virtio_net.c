@@ -101,6 +101,8 @@ static void net_poll(struct io_client *io)
 	struct virtio_net *card = (struct virtio_net *)((char *)io - offsetof(struct virtio_net, io));
 
 	look_at_link(card);
+	if (virtio_net_poll_lent(card))
+		return;
 	if (card->outgoing.held)
 		virtio_net_transmit(card);
 	else
@@ -108,18 +110,33 @@ static void net_poll(struct io_client *io)
 	virtio_net_receive(card);
 }
 
+/** Notifications of both directions. */
+static void notify_frames(struct virtio_net *card, unsigned n)
+{
+	if (card->lent)
+		card->net->rings->kick(card->net, n == VIRTIO_NET_RECEIVE ? NET_RING_RECEIVE : NET_RING_TRANSMIT);
+	else if (n == VIRTIO_NET_RECEIVE)
+		virtio_net_receive(card);
+	else
+		virtio_net_transmit(card);
+}
+
 static void net_notify(struct virtio_device *d, unsigned n)
 {
-	switch (n) {
-	case VIRTIO_NET_RECEIVE: virtio_net_receive(card_of(d)); break;
-	case VIRTIO_NET_TRANSMIT: virtio_net_transmit(card_of(d)); break;
-	default: virtio_net_control(card_of(d)); break;
+	if (n != VIRTIO_NET_CONTROL) {
+		notify_frames(card_of(d), n);
+		return;
 	}
+	virtio_net_control(card_of(d));
+	/* A command that breaks the rules stops the whole device. */
+	if (!virtio_is_running(d))
+		virtio_net_take_back(card_of(d));
 }
 
 static void net_start(struct virtio_device *d)
 {
 	net_accept_offload(card_of(d)->net, receive_offload(card_of(d)));
+	virtio_net_lend(card_of(d));
 	for (unsigned n = 0; n < d->nr_queues; n++)
 		virtio_notify(d, n);
 }
@@ -128,6 +145,8 @@ static void net_stop_queue(struct virtio_device *d, unsigned n)
 {
 	struct virtio_net *card = card_of(d);
 
+	if (n != VIRTIO_NET_CONTROL)
+		virtio_net_take_back(card);
 	if (n == VIRTIO_NET_RECEIVE)
 		card->stock.nr_buffers = card->stock.nr_vectors = 0, card->stock.size = 0;
 	if (n == VIRTIO_NET_TRANSMIT)
@@ -138,6 +157,7 @@ static void net_reset(struct virtio_device *d)
 {
 	struct virtio_net *card = card_of(d);
 
+	card->returned = false;
 	net_filter_reset(&card->filter, card->config.mac);
 	net_accept_offload(card->net, 0);
 }
@@ -148,9 +168,9 @@ static void net_describe(struct virtio_device *d)
 	const uint8_t *m = card->config.mac;
 
 	log_text(", %s: MAC %02x:%02x:%02x:%02x:%02x:%02x, link %s, %" PRIu64 " frames received, %" PRIu64
-		 " sent, %" PRIu64 " filtered, %" PRIu64 " dropped",
+		 " sent, %" PRIu64 " filtered, %" PRIu64 " dropped%s",
 		 card->net->name, m[0], m[1], m[2], m[3], m[4], m[5], card->net->link ? "up" : "down", card->received,
-		 card->sent, card->filtered, card->dropped);
+		 card->sent, card->filtered, card->dropped, card->lent ? ", rings lent to the back end" : "");
 }
 
 static const struct virtio_device_ops net_ops = {

@@ -69,7 +69,9 @@ struct virtio_net {
 	struct net_filter filter;
 	struct virtio_net_stock stock;
 	struct virtio_net_outgoing outgoing;
-	uint64_t received, sent, filtered, dropped; /**< frames so far */
+	bool lent;                                  /**< the back end has the rings of both directions */
+	bool returned;                              /**< it has given them back, and nobody has looked at them since */
+	uint64_t received, sent, filtered, dropped; /**< frames so far, without those of lent rings */
 };
 
 /**
@@ -86,6 +88,15 @@ void virtio_net_receive(struct virtio_net *card);
 
 /** Sends what the driver wants to be sent, until there is none or the back end has no room. */
 void virtio_net_transmit(struct virtio_net *card);
+
+/** Lends the rings of both directions to a back end that can work on them, if they are ready. */
+void virtio_net_lend(struct virtio_net *card);
+
+/** Takes them back if they are lent. */
+void virtio_net_take_back(struct virtio_net *card);
+
+/** As the poll of a card: true if the rings are lent, so that there is nothing else to do. */
+bool virtio_net_poll_lent(struct virtio_net *card);
 
 /** Does what the driver's commands say. */
 void virtio_net_control(struct virtio_net *card);

@@ -2,6 +2,7 @@
 /* sources: core/smp.c tests/fuzz/virtio_guest.c tests/unit/virtio_driver.c tests/unit/fake_platform.c features/virtio/device.c */
 /* sources: features/virtio/queue.c features/virtio-mmio/virtio_mmio.c features/virtio-net/virtio_net.c */
 /* sources: features/virtio-net/receive.c features/virtio-net/transmit.c features/virtio-net/control.c */
+/* sources: features/virtio-net/rings.c */
 /* sources: features/virtio-net/filter.c core/memory.c core/io.c core/log.c core/timer.c */
 /* The network card, on a network with frames of all sizes that is full at times. */
 #include <errno.h>

@@ -2,7 +2,7 @@
 /* sources: core/smp.c features/virtio-net/virtio_net.c features/virtio-net/receive.c features/virtio-net/transmit.c */
 /* sources: features/virtio-net/control.c features/virtio-net/filter.c features/virtio/device.c features/virtio/queue.c */
 /* sources: features/virtio-mmio/virtio_mmio.c tests/unit/virtio_driver.c core/memory.c core/io.c core/log.c */
-/* sources: tests/unit/fake_platform.c */
+/* sources: features/virtio-net/rings.c tests/unit/fake_platform.c */
 /* The network card against virtio 1.2, 5.1, on a network that tests fill and look at. */
 #include <errno.h>
 #include <setjmp.h>

@@ -60,13 +60,47 @@ struct net_ops {
 	void (*accept_offload)(struct net *n, uint32_t offload);
 };
 
+/** The rings of a card: frames to the guest, and from it. */
+enum net_ring_number { NET_RING_RECEIVE, NET_RING_TRANSMIT, NET_RINGS };
+
+/** A split virtqueue of the guest's driver (virtio 1.2, 2.7): host addresses of its areas, all of them in guest RAM. */
+struct net_ring {
+	const void *descriptors, *avail;
+	void *used;
+	uint16_t size; /**< buffers, a power of two */
+	uint16_t next; /**< index of the next available buffer; all before it are used */
+};
+
+/**
+ * What a back end does that can work on the driver's rings by itself, without the front end. While it has them, none of
+ * net_ops but accept_offload() is called.
+ */
+struct net_ring_ops {
+	/**
+	 * Takes both rings, under these features (virtio 1.2, bits of 5.1.3 and 6) as agreed with the driver. Returns 0:
+	 * the front end then kicks both, as they may have been filled before. Or a negative errno if it cannot, of which it
+	 * has logged the first: the front end goes on by net_ops, from where `next` of each ring is then.
+	 */
+	int (*take)(struct net *n, uint64_t features, struct net_ring rings[NET_RINGS]);
+	/** The driver has notified the device of buffers in a ring. */
+	void (*kick)(struct net *n, enum net_ring_number ring);
+	/** True once after buffers were used of which the driver wants to hear: ATTN_IO is raised then. */
+	bool (*called)(struct net *n);
+	/**
+	 * Ends all work on the rings and sets `next` of each. What the driver has not been told of what was used is the
+	 * front end's to tell. ATTN_IO is raised.
+	 */
+	void (*give_back)(struct net *n, struct net_ring rings[NET_RINGS]);
+};
+
 /** An open network. Embedded in the back end's own state; lives to the end of the run. */
 struct net {
 	const struct net_ops *ops;
-	const char *name;          /**< what it is, for messages and the monitor: the spec it was opened by */
-	uint32_t transmit_offload; /**< enum net_offload: what frames from the guest may ask for */
-	uint32_t receive_offload;  /**< enum net_offload: what accept_offload() takes */
-	bool link;                 /**< it is up; ATTN_IO is raised when that changes */
+	const struct net_ring_ops *rings; /**< NULL: the back end knows nothing of rings */
+	const char *name;                 /**< what it is, for messages and the monitor: the spec it was opened by */
+	uint32_t transmit_offload;        /**< enum net_offload: what frames from the guest may ask for */
+	uint32_t receive_offload;         /**< enum net_offload: what accept_offload() takes */
+	bool link;                        /**< it is up; ATTN_IO is raised when that changes */
 	bool has_mac;
 	uint8_t mac[6]; /**< if has_mac: the only address that the network sends frames to */
 };
