@@ -115,6 +115,21 @@ def test_tap(image, namespace):
         guest.power_off()
 
 
+@needs_root
+def test_tap_with_vhost(namespace):
+    """An image that leaves the frames to the kernel where it can; where not, it says so and carries them itself."""
+    inside = ["ip", "netns", "exec", namespace]
+    vhost = variant("networks-vhost", "linux_octeon", VIRTIO_NET=True, VIRTIO_RNG=True, NET_TAP=True, NET_VHOST=True) / "husk"
+    with Guest(*inside, vhost, "net0=tap:tap0") as guest, peer_process("10.9.0.1", *inside) as peer:
+        text = guest.boot()
+        if not os.path.exists("/dev/vhost-net"):
+            assert text.count("network 'tap:tap0': there is no /dev/vhost-net") == 1
+        set_up(guest, "10.9.0.2")
+        assert "3 packets received" in guest.run("ping -c 3 10.9.0.1")
+        transfer(guest, "10.9.0.1", peer)
+        guest.power_off()
+
+
 def test_passt(image, tmp_path):
     """A network without rights: DHCP and bulk data both ways by way of passt."""
     path = tmp_path / "passt.sock"

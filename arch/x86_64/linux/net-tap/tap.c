@@ -3,6 +3,8 @@
  * Networks on a TAP interface (Documentation/networking/tuntap.rst). With IFF_VNET_HDR
  * each frame has struct net_header before it, as it is, in both directions.
  */
+#include "arch/x86_64/linux/net-tap/tap.h"
+
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
@@ -13,7 +15,6 @@
 
 #include <husk/feature.h>
 #include <husk/log.h>
-#include <husk/net.h>
 #include <husk/vm.h>
 
 #include "arch/x86_64/linux/host.h"
@@ -42,14 +43,8 @@ struct interface_request {
 
 #define VECTORS 128u
 
-struct tap {
-	struct net net;
-	struct vm *vm;
-	int fd;
-	uint32_t seen;   /* host_io_events() when there was nothing to read */
-	bool empty;      /* there was nothing to read then */
-	bool complained; /* a frame of the guest was refused */
-};
+/* NULL in an image where nothing works on rings. */
+extern const struct net_ring_ops tap_rings __attribute__((weak));
 
 /* The header and the frame as vectors for one system call. Returns how many. */
 static unsigned gather(struct net_header *h, const struct io_vector *v, unsigned nr, struct io_vector out[VECTORS + 1])
@@ -220,6 +215,7 @@ static int open(struct vm *vm, const char *spec, const char *arguments, struct n
 	t->fd = (int)fd;
 	t->vm = vm;
 	t->net = (struct net){ .ops = &ops,
+			       .rings = &tap_rings,
 			       .name = spec,
 			       .transmit_offload = NET_CHECKSUM | NET_TSO4 | NET_TSO6 | NET_ECN,
 			       .receive_offload = NET_CHECKSUM | NET_TSO4 | NET_TSO6 | NET_ECN,
