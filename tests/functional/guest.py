@@ -247,6 +247,11 @@ class Guest:
         self.see(PROMPT)
         return re.sub("\r+\n", "\n", text)
 
+    def repeat(self, line, path, doublings):
+        """Makes a file of 1024 times a line, doubled that often; returns its bytes. busybox's yes writes line by line."""
+        self.run(f"yes {line} | head -n 1024 >{path}; for i in $(seq {doublings}); do cat {path} {path} >{path}.2; mv {path}.2 {path}; done")
+        return f"{line}\n".encode() * (1024 << doublings)
+
     def power_off(self):
         """Has the shell power off; returns what came after that."""
         self.type("poweroff\r")
