@@ -5,7 +5,7 @@
 # GDB=PORT in the environment gives host pc a second serial port, which is that TCP
 # port of 127.0.0.1, for the debugger. NEEDS_HVM: the image virtualizes its guest with
 # what this names, amd (SVM) or intel (VMX) or both.
-# CPUS=N: the computer has as many CPUs, as far as we have.
+# CPUS=N: the image has as many vCPUs; the computer has as many CPUs, as far as we have.
 set -u
 
 image=$1 host=$2 ram_mb=$3
@@ -32,9 +32,9 @@ cpu=max
 cpus=$(nproc)
 [ "${CPUS:-1}" -gt "$cpus" ] || cpus=${CPUS:-1}
 
-# The loader's copy of the image, its place at run time, and the hypervisor's own needs.
+# The loader's copy of the image, its place at run time, and the hypervisor's own needs: mostly each vCPU's code cache.
 image_mb=$(($(stat -L -c %s "$image") / 1048576))
-memory_mb=$((ram_mb + 2 * image_mb + 96))
+memory_mb=$((ram_mb + 2 * image_mb + 96 * ${CPUS:-1}))
 
 # Every key reaches husk, Ctrl-C and Ctrl-A too, and the terminal is as before in the end.
 if [ -t 0 ]; then

@@ -211,7 +211,7 @@ class Runner:
             return
         log = self.logs / f"{part}.xml"
         self.run(part, ["/usr/bin/python3", "-m", "pytest", "-v", "-p", "no:cacheprovider", f"--junitxml={log}",
-                        *(["-n", str(workers), "--dist", "loadfile"] if workers else []),
+                        *(["-n", str(workers)] if workers else []),
                         *(["-k", self.args.only] if self.args.only else []), folder], count_pytest,
                  {"HUSK_OUT": str(self.work), "HUSK_MAKE": self.args.make,
                   "HUSK_VARIABLES": " ".join(self.args.variable), "N": self.args.count or "",
@@ -229,8 +229,8 @@ class Runner:
         self.pytest("differential", 0)
 
     def functional(self):
-        """Real images and the build itself, two files at a time: most guests have one CPU."""
-        self.pytest("functional", min(2, self.jobs))
+        """Real images and the build itself."""
+        self.pytest("functional", 0)
 
     def vmx(self):
         """Guests on Intel VMX: all with HUSK_LONG=1 in the environment."""

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
-features-$(CONFIG_LOCAL_APIC) += local-apic
-objs-local-apic := $(addprefix features/local-apic/,local_apic.o $(if $(CONFIG_SMP),posted.o,one.o))
 # As in the engine, whose exits end here: the guest's FPU registers are not in the way.
+features-$(CONFIG_LOCAL_APIC) += local-apic
+objs-local-apic := features/local-apic/local_apic.o $(if $(CONFIG_SMP),,features/local-apic/one.o)
 cflags-local-apic := -mgeneral-regs-only -Os
+
+features-$(if $(CONFIG_LOCAL_APIC),$(CONFIG_SMP)) += local-apic-smp
+objs-local-apic-smp := features/local-apic/posted.o
+cflags-local-apic-smp := -mgeneral-regs-only -Os
 
 features-$(CONFIG_LOCAL_APIC_VIRTUAL) += local-apic-virtual
 objs-local-apic-virtual := features/local-apic/virtual.o
