@@ -117,7 +117,7 @@ void vcpu_kick(struct vcpu *v, uint32_t bits)
 	if (self == NULL || self->cpu->nr_vcpus == 1)
 		return;
 	current = __atomic_load_n(&self->cpu->current, __ATOMIC_SEQ_CST);
-	if (current != self)
+	if (current != NULL && current != self) /* NULL: it has just been started */
 		plat_kick(&current->vcpu->attention, ATTN_STOP);
 }
 
