@@ -72,6 +72,19 @@ def count_pytest(status, log):
     return total
 
 
+def failures_of_pytest(log):
+    """What its JUnit file says of each test that failed: its name, and why, unless that was said of another one."""
+    lines, told = [], set()
+    report = log.with_suffix(".xml")
+    for case in ET.parse(report).getroot().iter("testcase") if report.exists() else ():
+        for problem in [*case.iterfind("failure"), *case.iterfind("error")]:
+            why = problem.get("message", "")
+            lines.append(f"{case.get('classname')}::{case.get('name')}" + (": as above" if why in told else ""))
+            lines += [] if why in told else ["    " + line for line in why.splitlines()[-TAIL:]]
+            told.add(why)
+    return lines
+
+
 class Runner:
     """Runs tasks one after another, tells what they did, and counts."""
 
@@ -126,7 +139,8 @@ class Runner:
             print("        " + (lines[-1] if lines else "no reason given"))
             return
         self.failures.append(f"{label}: {log}")
-        print("\n".join("        | " + line for line in lines[-TAIL:]), flush=True)
+        lines = failures_of_pytest(log) or lines[-TAIL:]
+        print("\n".join("        | " + line for line in lines), flush=True)
 
     # --- parts
 

@@ -20,6 +20,7 @@ from conftest import OUT, TREE, make
 
 # Seconds that nothing may take; no test depends on how long things really take. HUSK_LONG=1 has more to do at once.
 PATIENCE = 1200 if os.environ.get("HUSK_LONG") else 120
+TOLD = 4000  # characters of a console that a failure shows
 PROMPT = "~ # "
 WELCOME = "Welcome to Linux"
 GUESTS = Path(__file__).resolve().parent / "guests"
@@ -197,9 +198,18 @@ class Guest:
 
     # Text
 
+    def _wait(self, expect, what):
+        """Has pexpect wait; if that is in vain, says what the guest printed instead."""
+        try:
+            expect(what)
+        except (pexpect.EOF, pexpect.TIMEOUT) as error:
+            why = "it ended" if isinstance(error, pexpect.EOF) else f"it did not come in {self.child.timeout} s"
+            said = re.sub("\r+\n", "\n", self.child.before or "")[-TOLD:]
+            raise AssertionError(f"waited for {what!r}: {why}. The end of what came:\n{said}\n({' '.join(self.command)})") from None
+
     def see(self, text):
         """Waits until `text` comes; returns what came before it."""
-        self.child.expect_exact(text)
+        self._wait(self.child.expect_exact, text)
         return self.child.before
 
     def see_line(self, end):
@@ -208,7 +218,7 @@ class Guest:
 
     def match(self, pattern):
         """Waits until a pattern matches; returns the match."""
-        self.child.expect(pattern)
+        self._wait(self.child.expect, pattern)
         return self.child.match
 
     def type(self, text):
@@ -225,7 +235,7 @@ class Guest:
 
     def end(self):
         """Waits until the run ends; returns what came before. `status` and `restored` are known then."""
-        self.child.expect(pexpect.EOF)
+        self._wait(self.child.expect, pexpect.EOF)
         text = self.child.before
         self.restored = termios.tcgetattr(self.child.child_fd) == new_terminal_settings()
         self.child.close()

@@ -2,12 +2,16 @@
 """x86-64 guests with four vCPUs: Debian's kernel on computers with one CPU and with two, with the Xen ABI and without."""
 
 import contextlib
+import itertools
+import json
 import os
 import re
+import socket
+import threading
 
 import pytest
 
-from guest import PROMPT, WELCOME, boot_all, qemu, variant
+from guest import PROMPT, WELCOME, Guest, boot_all, qemu, variant
 
 VCPUS = 4
 #: What interrupts of one vCPU by another are called, and timers: names of lines of /proc/interrupts, `*` for the vCPU.
@@ -20,13 +24,15 @@ CONFIGS = {
     "pc_pvh_smp_apic": (2, {"XEN_ABI": False}, APIC),
     "pc_pvh_smp_2l": (1, {"EVENT_CHANNELS_FIFO": False}, XEN),
 }
+#: Gives each vCPU something to do.
+BUSY = f"for i in $(seq 0 {VCPUS - 1}); do taskset $(printf %x $((1 << i))) sh -c 'while :; do :; done' & done"
 LONG = [pytest.mark.skipif("HUSK_LONG" not in os.environ, reason="takes minutes: set HUSK_LONG=1")]
 every = pytest.mark.parametrize("config", [pytest.param(name, marks=LONG if "2l" in name else []) for name in CONFIGS])
 
 
-def computer(image, cpus):
+def computer(image, cpus, *options):
     """Command line of a computer with as many CPUs."""
-    return qemu("-smp", str(cpus), "-kernel", image, memory=640)
+    return qemu("-smp", str(cpus), "-kernel", image, *options, memory=640)
 
 
 def base_values(values):
@@ -38,7 +44,8 @@ def base_values(values):
 def boot_every_config(request, built):
     """Guests at their prompts by configuration; all boot at the same time."""
     wanted = {item.callspec.params["config"] for item in request.session.items
-              if item.module is request.module and not any(m.args[0] for m in item.iter_markers("skipif"))}
+              if item.module is request.module and "config" in item.fixturenames
+              and not any(m.args[0] for m in item.iter_markers("skipif"))}
     commands = {}
     for name in sorted(wanted):
         cpus, values, _ = CONFIGS[name]
@@ -110,15 +117,44 @@ def test_cpu_goes_and_comes(guest, config):
 def test_ends_while_all_are_busy(guest, config):
     """Reboot and power-off with all vCPUs busy; the guest that starts again has all of them."""
     assert config
-    busy = f"for i in $(seq 0 {VCPUS - 1}); do taskset $(printf %x $((1 << i))) sh -c 'while :; do :; done' & done"
     if CONFIGS[config][0] > 1:  # once is enough where it takes twice as long
-        guest.run(busy)
+        guest.run(BUSY)
         guest.type("reboot -f\r")
         guest.see("husk: guest reset")
         guest.see(WELCOME)
         guest.see(PROMPT)
         assert online(guest) == f"0-{VCPUS - 1}"
-    guest.run(busy)
+    guest.run(BUSY)
     guest.type("poweroff -f\r")
     assert "husk: guest powered off" in guest.end()
     assert guest.status == 0
+
+
+def stop_and_continue(path, enough):
+    """Has the computer whose QMP socket is at `path` stop and go on, all the time, until the event `enough`."""
+    with socket.socket(socket.AF_UNIX) as qmp:
+        while qmp.connect_ex(str(path)) != 0:
+            assert not enough.wait(0.05), "there is no QMP socket"
+        for name in itertools.chain(["qmp_capabilities"], itertools.cycle(["stop", "cont"])):
+            qmp.sendall(json.dumps({"execute": name}).encode())
+            qmp.recv(1 << 16)
+            if name == "cont" and enough.is_set():
+                return
+
+
+def test_computer_that_stands_still_now_and_then(built, tmp_path):
+    """Wherever its CPUs are when it stops, the guest gets each interrupt once, and only where it takes any."""
+    path, enough = tmp_path / "qmp", threading.Event()
+    with Guest(*computer(built("pc_pvh_smp") / "husk", 2, "-qmp", f"unix:{path},server=on,wait=off")) as guest:
+        stopping = threading.Thread(target=stop_and_continue, args=(path, enough))
+        stopping.start()
+        try:
+            guest.boot()
+            guest.run(BUSY)
+            for _ in range(3):
+                guest.run("for i in $(seq 200); do true & done; sleep 1")
+        finally:
+            enough.set()
+            stopping.join()
+        guest.type("poweroff -f\r")
+        assert "husk: guest powered off" in guest.end()

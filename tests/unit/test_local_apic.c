@@ -314,6 +314,27 @@ static void test_interrupt_is_delivered_when_it_can_be(void **state)
 	assert_int_equal(rd(0x130), 2); /* in service */
 }
 
+/* Behind STI, with HLT next: the interrupt ends the HLT. In front of it, the guest would sleep with nothing to come. */
+static void test_interrupt_does_not_part_sti_and_hlt(void **state)
+{
+	static const uint8_t opcodes[] = { 0xf4, 0x90 };
+
+	for (unsigned i = 0; i < 2; i++) {
+		setup(state);
+		enable();
+		memory_write(&f.vm.memory, 0x3000, &opcodes[i], 1);
+		c->rip = 0x3000;
+		c->rflags |= X86_RFLAGS_IF;
+		c->shadow = true;
+		local_apic_raise(a, 0x61, false);
+		vcpu_take_attention(&c->vcpu);
+		hvm_run(&c->vcpu);
+		assert_int_equal(c->rip, opcodes[i] == 0xf4 ? 0x3001 : 0x3000);
+		assert_int_equal(f.injected.valid, opcodes[i] == 0xf4);
+		assert_int_equal(c->shadow, opcodes[i] != 0xf4);
+	}
+}
+
 static void test_halt_idles_until_an_interrupt(void **state)
 {
 	(void)state;
@@ -571,6 +592,7 @@ int main(void)
 		cmocka_unit_test_setup(test_timer_divides_and_repeats, setup),
 		cmocka_unit_test_setup(test_tsc_deadline, setup),
 		cmocka_unit_test_setup(test_interrupt_is_delivered_when_it_can_be, setup),
+		cmocka_unit_test_setup(test_interrupt_does_not_part_sti_and_hlt, setup),
 		cmocka_unit_test_setup(test_halt_idles_until_an_interrupt, setup),
 		cmocka_unit_test_setup(test_halt_without_interrupts_is_for_good, setup),
 		cmocka_unit_test_setup(test_nmis_do_not_nest, setup),

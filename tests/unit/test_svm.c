@@ -109,6 +109,14 @@ static void test_intercepts(void **state)
 
 /* --- optional parts, there and not */
 
+static void change_window(void)
+{
+	static struct x86_interrupts source;
+
+	c->window = 0x55;
+	c->window_source = &source;
+}
+
 static void look_at_vgif(void)
 {
 	assert_int_equal(b->v_intr >> 9 & 1, 1);
@@ -131,8 +139,8 @@ static void test_vgif(void **state)
 		looks[i]();
 		on_enter = looks[i];
 		leave(SVM_EXIT_INTR, 0, 0);
-		c->window = 0x31;
-		leave(SVM_EXIT_VINTR, 0, 0);
+		change_window();
+		leave(SVM_EXIT_INTR, 0, 0);
 		assert_true((b->v_intr & SVM_V_IRQ) != 0);
 		svm_set(c, X86_CR8, 5);
 		leave(SVM_EXIT_INTR, 0, 0);
@@ -193,10 +201,6 @@ static void change_cr3(void)
 static void change_segment(void)
 {
 	svm_set_segment(c, X86_DS, &(struct x86_segment){ .base = 0x1000 });
-}
-static void change_window(void)
-{
-	c->window = 0x55;
 }
 static void change_iret(void)
 {

@@ -97,20 +97,46 @@ static void test_attention(void **state)
 	assert_int_equal(c->rip, GUEST_AT);
 }
 
+static int accepted;
+
+static void accept(struct x86_interrupts *source, uint8_t vector)
+{
+	(void)source;
+	accepted = vector;
+}
+
+static void take_interrupt(void)
+{
+	b->v_intr &= ~SVM_V_IRQ;
+}
+
+/* What waits for the guest to take interrupts is the CPU's to deliver (15.21.4), and accepted once it has been. */
 static void test_window(void **state)
 {
+	struct x86_interrupts source = { .accepted = accept };
+
 	(void)state;
 	make(ALL & ~VGIF);
+	accepted = -1;
 	c->window = 0x72;
+	c->window_source = &source;
 	svm_set(c, X86_CR8, 3);
 	leave(SVM_EXIT_INTR, 0, 0);
 	assert_int_equal(b->v_intr, 1u << 24 | 7u << 16 | 1u << 8 | 3);
-	c->window_any = true;
+	assert_int_equal(b->v_vector, 0x72);
+	source.ignores_priority = true;
 	leave(SVM_EXIT_INTR, 0, 0);
 	assert_int_equal(b->v_intr, 1u << 24 | 1u << 20 | 7u << 16 | 1u << 8 | 3);
-	c->window = -1;
-	assert_int_equal(leave(SVM_EXIT_VINTR, 0, 0).cause, HVM_WINDOW);
+	assert_int_equal(c->window, 0x72);
+	assert_int_equal(accepted, -1);
+	on_enter = take_interrupt;
+	leave(SVM_EXIT_INTR, 0, 0);
+	assert_int_equal(c->window, -1);
+	assert_int_equal(accepted, 0x72);
+	accepted = -1;
+	leave(SVM_EXIT_INTR, 0, 0);
 	assert_int_equal(b->v_intr, 1u << 24 | 3);
+	assert_int_equal(accepted, -1);
 }
 
 static void test_exits(void **state)

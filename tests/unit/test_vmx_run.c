@@ -281,17 +281,20 @@ static void test_nmis(void **state)
 
 static void test_windows(void **state)
 {
+	struct x86_interrupts source = { .ignores_priority = false };
+
 	(void)state;
 	c->window = 0x52;
+	c->window_source = &source;
 	vmx_set(c, X86_CR8, 7);
 	run_once(REASON_TPR, 0);
 	assert_int_equal(vmcs[VMCS_TPR_THRESHOLD], 5);
 	assert_int_equal(vmcs[VMCS_CPU] & CPU_INTERRUPT_WINDOW, 0);
-	c->window_any = true;
+	source.ignores_priority = true;
 	run_once(REASON_INTERRUPT_WINDOW, 0);
 	assert_int_equal(vmcs[VMCS_TPR_THRESHOLD], 0);
 	assert_int_equal(vmcs[VMCS_CPU] & CPU_INTERRUPT_WINDOW, CPU_INTERRUPT_WINDOW);
-	c->window_any = false;
+	source.ignores_priority = false;
 	vmx_set(c, X86_CR8, 4);
 	assert_int_equal(run_once(REASON_INTERRUPT_WINDOW, 0).cause, HVM_WINDOW);
 	assert_int_equal(vmcs[VMCS_CPU] & CPU_INTERRUPT_WINDOW, CPU_INTERRUPT_WINDOW);

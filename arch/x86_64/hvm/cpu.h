@@ -199,7 +199,7 @@ struct x86_cpu {
 	bool stepping;           /**< one instruction only: #DB comes back to us */
 	bool seen_user;          /**< has run in user mode since the last reset */
 	int window;              /**< vector that waits until the guest takes interrupts, or -1 */
-	bool window_any;         /**< ...whatever CR8 says */
+	struct x86_interrupts *window_source; /**< ...and where it is from */
 	/** or NULL; if hardware_apic is true, the CPU can take it over */
 	struct x86_virtual_apic *virtual_apic;
 	bool hardware_apic;

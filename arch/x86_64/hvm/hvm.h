@@ -62,6 +62,8 @@ struct hvm_ops {
 	const char *name;  /**< "SVM" */
 	const char *needs; /**< what the engine needs of it, for messages: "AMD SVM with nested paging" */
 	uint8_t call[3];   /**< its instruction for hypercalls */
+	/** The CPU delivers c->window without an exit as soon as it can be taken; enter() calls hvm_window_taken() then. */
+	bool delivers;
 	/** Whether CPUID has it. */
 	bool (*found)(void);
 	/** Switches it on for the calling CPU. Returns 0, or -ENODEV or -ENOMEM after one line in the log. */
@@ -77,8 +79,8 @@ struct hvm_ops {
 	int (*map_memory)(struct x86_cpu *c);
 	/**
 	 * Runs the guest until something happens. Delivers c->inject and clears it (an event whose delivery was cut
-	 * short is there again afterwards), asks for an exit when c->window can be taken. Host interrupts are off from
-	 * the look at the attention word to the guest, and end it.
+	 * short is there again afterwards). When c->window can be taken, it is, see `delivers`, or there is an exit. Host
+	 * interrupts are off from the look at the attention word to the guest, and end it.
 	 */
 	void (*enter)(struct x86_cpu *c, struct hvm_exit *exit);
 	/**
@@ -118,6 +120,9 @@ const struct hvm_code *hvm_find_code(const struct hvm_code *codes, unsigned n, u
 /** An event as both vendors have it in a word (APM 2, 15.20; SDM 3C, 24.8.3), and back. */
 uint32_t hvm_event_word(const struct x86_event *e);
 struct x86_event hvm_event(uint32_t word, uint32_t error);
+
+/** The guest has got c->window. */
+void hvm_window_taken(struct x86_cpu *c);
 
 /* The engine's functions of the same names, see engine.h. */
 enum engine_exit hvm_run(struct vcpu *v);

@@ -22,6 +22,7 @@ void x86_add_extension(struct x86_cpu *c, struct x86_extension *extension)
 	*end = extension;
 }
 
+#define OPCODE_HLT       0xf4
 #define EVENT_TYPE_SHIFT 8u
 #define EVENT_ERROR      (1u << 11)
 #define EVENT_VALID      (1u << 31)
@@ -83,7 +84,26 @@ static void prepare_nmi(struct x86_cpu *c)
 	c->nmi_blocked = c->watch_iret = true;
 }
 
-/* Prepares the next entry: an interrupt to deliver, or an exit when one can be. Ends HLT. */
+void hvm_window_taken(struct x86_cpu *c)
+{
+	if (c->window_source->accepted != NULL)
+		c->window_source->accepted(c->window_source, (uint8_t)c->window);
+	c->window = -1;
+}
+
+/*
+ * STI, HLT is how a guest waits for interrupts without losing one in between (SDM 2B, STI): the HLT is over with the
+ * one that is pending. Not every CPU in software remembers, at the entry, that it stands between the two.
+ */
+static void finish_sti(struct x86_cpu *c)
+{
+	uint8_t opcode;
+
+	if (x86_fetch(c, &opcode, 1) == 1 && opcode == OPCODE_HLT)
+		hvm_advance(c, 1);
+}
+
+/* Prepares the next entry: an interrupt to deliver, now or when the guest can take it. Ends HLT. */
 static void prepare(struct x86_cpu *c)
 {
 	struct x86_interrupts *source = NULL;
@@ -91,18 +111,17 @@ static void prepare(struct x86_cpu *c)
 
 	prepare_nmi(c);
 	vector = pending_vector(c, &source);
-	c->window = -1;
-	if (vector < 0)
+	c->window = vector;
+	c->window_source = source;
+	if (vector < 0 || !allowed(c, source, vector))
 		return;
-	if (!allowed(c, source, vector) || c->shadow || c->inject.valid) {
-		c->window = vector;
-		c->window_any = source->ignores_priority;
+	c->idle = c->sleep = false;
+	if (c->shadow)
+		finish_sti(c);
+	if (c->hvm->delivers || c->shadow || c->inject.valid)
 		return;
-	}
-	c->idle = false;
 	c->inject = (struct x86_event){ .valid = true, .type = X86_EVENT_INTERRUPT, .vector = (uint8_t)vector };
-	if (source->accepted != NULL)
-		source->accepted(source, (uint8_t)vector);
+	hvm_window_taken(c);
 }
 
 static void record(struct x86_cpu *c, const struct hvm_exit *x)

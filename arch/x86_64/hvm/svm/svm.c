@@ -160,10 +160,10 @@ static void set_control_area(struct x86_cpu *c)
 
 	/* #DB and #AC too: delivering either can raise it again, without end and with nothing that ends the guest. */
 	b->intercept_exceptions = 1u << X86_DB | 1u << X86_AC | 1u << X86_MC;
-	b->intercept3 = SVM_INTERCEPT_INTR | SVM_INTERCEPT_NMI | SVM_INTERCEPT_INIT | SVM_INTERCEPT_VINTR |
-			SVM_INTERCEPT_RDPMC | SVM_INTERCEPT_CPUID | SVM_INTERCEPT_RSM | SVM_INTERCEPT_INVD |
-			SVM_INTERCEPT_HLT | SVM_INTERCEPT_INVLPGA | SVM_INTERCEPT_IO | SVM_INTERCEPT_MSR |
-			SVM_INTERCEPT_FREEZE | SVM_INTERCEPT_SHUTDOWN;
+	b->intercept3 = SVM_INTERCEPT_INTR | SVM_INTERCEPT_NMI | SVM_INTERCEPT_INIT | SVM_INTERCEPT_RDPMC |
+			SVM_INTERCEPT_CPUID | SVM_INTERCEPT_RSM | SVM_INTERCEPT_INVD | SVM_INTERCEPT_HLT |
+			SVM_INTERCEPT_INVLPGA | SVM_INTERCEPT_IO | SVM_INTERCEPT_MSR | SVM_INTERCEPT_FREEZE |
+			SVM_INTERCEPT_SHUTDOWN;
 	b->intercept4 = SVM_INTERCEPT4_VMRUN | SVM_INTERCEPT4_VMMCALL | SVM_INTERCEPT4_VMLOAD | SVM_INTERCEPT4_VMSAVE |
 			SVM_INTERCEPT4_STGI | SVM_INTERCEPT4_CLGI | SVM_INTERCEPT4_SKINIT | SVM_INTERCEPT4_WBINVD |
 			SVM_INTERCEPT4_MONITOR | SVM_INTERCEPT4_MWAIT | SVM_INTERCEPT4_MWAIT_IF;
@@ -202,12 +202,13 @@ static void svm_reset(struct x86_cpu *c)
 
 /* --- running */
 
-/* 15.21.4: a virtual interrupt that is not taken but intercepted tells when the guest could take one. */
+/* 15.21.4: a virtual interrupt, which the guest gets as soon as it takes any. */
 static uint32_t window_word(const struct x86_cpu *c)
 {
 	if (c->window < 0)
 		return 0;
-	return SVM_V_IRQ | (c->window_any ? SVM_V_IGN_TPR : 0) | (uint32_t)c->window >> 4 << SVM_V_PRIO_SHIFT;
+	return SVM_V_IRQ | (c->window_source->ignores_priority ? SVM_V_IGN_TPR : 0) |
+	       (uint32_t)c->window >> 4 << SVM_V_PRIO_SHIFT;
 }
 
 static void before(struct x86_cpu *c, struct vmcb *b)
@@ -226,8 +227,9 @@ static void before(struct x86_cpu *c, struct vmcb *b)
 		b->intercept3 = intercepts;
 		changed(c, SVM_CLEAN_INTERCEPTS);
 	}
-	if (b->v_intr != v_intr) {
+	if (b->v_intr != v_intr || b->v_vector != (uint8_t)c->window) {
 		b->v_intr = v_intr;
+		b->v_vector = (uint8_t)c->window;
 		changed(c, SVM_CLEAN_TPR);
 	}
 }
@@ -240,6 +242,8 @@ static void after(struct x86_cpu *c, struct vmcb *b)
 	c->gpr[X86_RSP] = b->rsp;
 	c->shadow = (b->interrupt_shadow & 1) != 0;
 	c->inject = hvm_event(b->exit_event, b->exit_event_error);
+	if (c->window >= 0 && (b->v_intr & SVM_V_IRQ) == 0)
+		hvm_window_taken(c);
 	if (b->cpl == 3)
 		c->seen_user = true;
 	b->tlb_control = SVM_TLB_KEEP;
@@ -275,7 +279,6 @@ static const struct hvm_code codes[] = {
 	{ SVM_EXIT_INTR, HVM_INTERRUPT, "INTR" },
 	{ SVM_EXIT_NMI, HVM_INTERRUPT, "NMI" },
 	{ SVM_EXIT_INIT, HVM_INTERRUPT, "INIT" },
-	{ SVM_EXIT_VINTR, HVM_WINDOW, "VINTR" },
 	{ SVM_EXIT_CPUID, HVM_CPUID, "CPUID" },
 	{ SVM_EXIT_HLT, HVM_HALT, "HLT" },
 	{ SVM_EXIT_VMMCALL, HVM_CALL, "VMMCALL" },
@@ -426,6 +429,7 @@ static const struct hvm_ops svm_ops = {
 	.name = "SVM",
 	.needs = "AMD SVM with nested paging (in QEMU: -cpu EPYC,+svm,+npt)",
 	.call = { 0x0f, 0x01, 0xd9 },
+	.delivers = true,
 	.found = svm_found,
 	.start = svm_start,
 	.create = svm_create,

@@ -11,7 +11,6 @@
 #define SVM_INTERCEPT_NMI       (1u << 1)
 #define SVM_INTERCEPT_SMI       (1u << 2)
 #define SVM_INTERCEPT_INIT      (1u << 3)
-#define SVM_INTERCEPT_VINTR     (1u << 4)
 #define SVM_INTERCEPT_RDPMC     (1u << 15)
 #define SVM_INTERCEPT_CPUID     (1u << 18)
 #define SVM_INTERCEPT_RSM       (1u << 19)
@@ -75,7 +74,6 @@
 #define SVM_EXIT_NMI       0x061u
 #define SVM_EXIT_SMI       0x062u
 #define SVM_EXIT_INIT      0x063u
-#define SVM_EXIT_VINTR     0x064u
 #define SVM_EXIT_RDPMC     0x06fu
 #define SVM_EXIT_CPUID     0x072u
 #define SVM_EXIT_RSM       0x073u

@@ -65,7 +65,7 @@ static void write_windows(struct x86_cpu *c, struct vmx *s)
 	if (c->window >= 0) {
 		uint32_t class = (uint32_t)c->window >> 4;
 
-		if (c->window_any || class > vmx_get(c, X86_CR8))
+		if (c->window_source->ignores_priority || class > vmx_get(c, X86_CR8))
 			controls |= CPU_INTERRUPT_WINDOW;
 		else
 			threshold = class;
