@@ -116,9 +116,11 @@ int dbt_create(struct vcpu *v)
 	d->max_insns = d->blocks.max_blocks * 2;
 	d->insns = plat_pages_alloc(d->max_insns * sizeof(*d->insns), 4096);
 	d->lowering = plat_pages_alloc(x86_lowering_size(), 4096);
+	d->draft = plat_pages_alloc(X86_BLOCK_MAX_BYTES, 4096);
 	d->ir = plat_pages_alloc(sizeof(*d->ir), 4096);
 	d->pass_work = plat_pages_alloc(dbt_passes_work_bytes() + 1, 4096);
-	if (err != 0 || d->insns == NULL || d->lowering == NULL || d->ir == NULL || d->pass_work == NULL) {
+	if (err != 0 || d->insns == NULL || d->lowering == NULL || d->draft == NULL || d->ir == NULL ||
+	    d->pass_work == NULL) {
 		log_error("no memory for %u MiB of translated code: lower CODE_CACHE_MB", CONFIG_CODE_CACHE_MB);
 		return err != 0 ? err : -ENOMEM;
 	}

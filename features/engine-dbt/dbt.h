@@ -43,6 +43,7 @@ struct dbt {
 	struct blocks blocks;
 	struct x86_runtime runtime;
 	struct x86_lowering *lowering;
+	uint8_t *draft; /**< X86_BLOCK_MAX_BYTES, where the code of a block is made */
 	struct ir_block *ir;
 	void *pass_work;
 	struct mips_insn *insns; /**< pool of instructions that helpers execute */
