@@ -130,8 +130,9 @@ static void make(uint32_t features)
 
 static struct hvm_exit leave(uint64_t code, uint64_t info1, uint64_t info2)
 {
-	struct hvm_exit x = { 0 };
+	struct hvm_exit x;
 
+	memset(&x, 0xa5, sizeof(x)); /* as on the engine's stack */
 	b->exit_code = code;
 	b->exit_info1 = info1;
 	b->exit_info2 = info2;

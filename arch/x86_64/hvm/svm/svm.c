@@ -202,7 +202,10 @@ static void svm_reset(struct x86_cpu *c)
 
 /* --- running */
 
-/* 15.21.4: a virtual interrupt, which the guest gets as soon as it takes any. */
+/*
+ * 15.21.4: a virtual interrupt, which the guest gets as soon as it takes any. Also at once, if it can be: an interrupt
+ * that EVENTINJ has delivered, QEMU 7.2 may deliver a second time, whatever the guest's IF.
+ */
 static uint32_t window_word(const struct x86_cpu *c)
 {
 	if (c->window < 0)
@@ -269,6 +272,7 @@ static void decode_memory(const struct x86_cpu *c, const struct vmcb *b, struct 
 	x->gpa = b->exit_info2;
 	x->write = (b->exit_info1 & SVM_NPF_WRITE) != 0;
 	x->fetch = (b->exit_info1 & SVM_NPF_FETCH) != 0;
+	x->nr_bytes = 0;
 	if ((((const struct svm *)c->state)->features & SVM_HAS_DECODE) != 0) {
 		x->nr_bytes = b->nr_bytes & 15;
 		memcpy(x->bytes, b->bytes, sizeof(x->bytes));
