@@ -162,12 +162,29 @@ static void move_code(uint8_t *to, const uint8_t *from, size_t bytes)
 	}
 }
 
+/* For begins(): other blocks of a page, those of the same mode. */
+struct others {
+	const struct blocks *blocks;
+	struct block_key key; /* of some block there */
+};
+
+static bool begins(const void *ctx, uint64_t pc)
+{
+	const struct others *o = ctx;
+	struct block_key key = o->key;
+
+	key.gpa = (key.gpa & GUEST_PAGE_MASK) | (pc & ~GUEST_PAGE_MASK);
+	key.pc = pc;
+	return blocks_find(o->blocks, &key) != BLOCK_NONE;
+}
+
 /* A block that follows a path is made for good; others count how often they are entered. */
 static uint32_t translate(struct dbt *d, const struct block_key *key, const uint8_t *page, const uint64_t *path,
 			  unsigned nr_path)
 {
 	struct mips_cpu *c = &d->cpu;
 	struct blocks *b = &d->blocks;
+	const struct others others = { .blocks = b, .key = *key };
 	struct mips_source source = { .cpu = c,
 				      .pc = key->pc,
 				      .page = page,
@@ -177,6 +194,8 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 				      .through_branches = d->shape != NULL && d->shape->through_branches,
 				      .path = path,
 				      .nr_path = nr_path,
+				      .begins = key->max == 0 ? begins : NULL,
+				      .begins_ctx = &others,
 				      .pairs = (key->mode & BLOCK_CAREFUL) == 0,
 				      .breakpoints = &d->breakpoints };
 	int32_t tlb = (int32_t)(offsetof(struct mips_cpu, stlbs) + (size_t)c->mode * sizeof(c->stlbs[0]));

@@ -277,16 +277,17 @@ static void place_operand(struct generator *g, struct insn *in, char place, char
 }
 
 /*
- * LDL for LDR and the reverse, LWL for LWR: the half that makes a whole value of that of the lower address, or nearly.
+ * LDL for LDR and the reverse, LWL for LWR, their stores: the half that makes a whole value of that of the lower address, or nearly.
  * 0 for other instructions.
  */
 static uint32_t other_half(struct generator *g, uint32_t word)
 {
-	static const uint8_t lower[2][2] = { { 0x1b, 0x26 }, { 0x1a, 0x22 } }; /* by byte order */
+	/* By byte order: LDR, LWR, SDR, SWR; LDL, LWL, SDL, SWL. */
+	static const uint8_t lower[2][4] = { { 0x1b, 0x26, 0x2d, 0x2e }, { 0x1a, 0x22, 0x2c, 0x2a } };
 	const uint8_t *own = lower[g->v->big_endian], *other = lower[!g->v->big_endian];
 
-	for (unsigned n = 0; n < 2; n++) {
-		unsigned size = n == 0 ? 8 : 4, distance = size - 1 - random_once_in(g->r, 5);
+	for (unsigned n = 0; n < 4; n++) {
+		unsigned size = n % 2 == 0 ? 8 : 4, distance = size - 1 - random_once_in(g->r, 5);
 
 		if (word >> 26 == own[n] && !random_once_in(g->r, 4))
 			return (uint32_t)other[n] << 26 | (word & 0x03ff0000) | ((word + distance) & 0xffff);

@@ -31,12 +31,15 @@
 static uint32_t page[1024];
 static struct ir_block ir;
 static struct fixture *fixture;
+/* Words where other blocks begin; 0: none. */
+static unsigned others[2];
 
 static int setup(void **state)
 {
 	(void)state;
 	fixture = fixture_new();
 	memset(page, 0, sizeof(page));
+	memset(others, 0, sizeof(others));
 	return 0;
 }
 
@@ -45,6 +48,13 @@ static int teardown(void **state)
 	(void)state;
 	fixture_free(fixture);
 	return 0;
+}
+
+static bool begins(const void *ctx, uint64_t pc)
+{
+	const unsigned *words = ctx;
+
+	return (words[0] != 0 && pc == AT(words[0])) || (words[1] != 0 && pc == AT(words[1]));
 }
 
 /* Translates from word `start` of the page, along a path of word numbers that ends with -1. */
@@ -59,6 +69,8 @@ static void translate(unsigned start, const int *path)
 				      .fixed_mapping = true,
 				      .through_branches = true,
 				      .path = at,
+				      .begins = begins,
+				      .begins_ctx = others,
 				      .breakpoints = &none,
 				      .insns = insns };
 
@@ -113,6 +125,24 @@ static void test_without_a_path_it_goes_straight_on(void **state)
 	assert_leaves(1, IR_EXIT, 40, false);
 	assert_null(leaving(2));
 	assert_made_of(0, 5, 5);
+}
+
+/* Straight code goes on in the block that begins on the way, but for one that is near; what branches has its own. */
+static void test_straight_code_joins_another_block(void **state)
+{
+	(void)state;
+	for (unsigned n = 0; n < 100; n++)
+		page[n] = ADDIU(4, 4, 1);
+	others[0] = 10;
+	others[1] = 30;
+	translate(0, (const int[]){ -1 });
+	assert_leaves(0, IR_EXIT, 30, true);
+	assert_made_of(0, 30, 30);
+	translate(15, (const int[]){ -1 });
+	assert_true(ir.nr_insns > 50);
+	page[20] = BEQ(2, 3, 60);
+	translate(0, (const int[]){ -1 });
+	assert_true(ir.nr_insns > 50);
 }
 
 static void test_follows_a_branch_that_is_taken(void **state)
@@ -276,6 +306,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_without_a_path_it_goes_straight_on),
+		TEST(test_straight_code_joins_another_block),
 		TEST(test_follows_a_branch_that_is_taken),
 		TEST(test_a_path_that_never_came_here_changes_nothing),
 		TEST(test_a_loop_over_a_jump_backward_ends_at_its_start),

@@ -8,8 +8,8 @@
 /* sources: arch/mips64/guest/isa_muldiv.c arch/mips64/guest/isa_system.c arch/mips64/guest/atomic_up.c arch/mips64/guest/mmu.c */
 /* sources: arch/mips64/guest/pending.c arch/mips64/guest/print.c arch/mips64/guest/registers.c arch/mips64/guest/tlb.c arch/mips64/guest/octeon/octeon.c */
 /*
- * Which LDL and LDR, LWL and LWR the translator takes for pairs, and which it must not: nothing that may fault or see
- * the register may stand between the halves. That pairs load the right value is what the differential tests see.
+ * Which LDL and LDR, LWL and LWR, and their stores, the translator takes for pairs, and which it must not: nothing that may fault or see
+ * the register may stand between the halves. That pairs load and store the right value is what the differential tests see.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,6 +28,10 @@
 #define LDR_(rt, imm, base)  I(0x1b, base, rt, imm)
 #define LWL_(rt, imm, base)  I(0x22, base, rt, imm)
 #define LWR_(rt, imm, base)  I(0x26, base, rt, imm)
+#define SWL_(rt, imm, base)  I(0x2a, base, rt, imm)
+#define SWR_(rt, imm, base)  I(0x2e, base, rt, imm)
+#define SDL_(rt, imm, base)  I(0x2c, base, rt, imm)
+#define SDR_(rt, imm, base)  I(0x2d, base, rt, imm)
 #define LD_(rt, imm, base)   I(0x37, base, rt, imm)
 #define SD_(rt, imm, base)   I(0x3f, base, rt, imm)
 #define PREF_(imm, base)     I(0x33, base, 0, imm)
@@ -113,6 +117,17 @@ static void check_load(unsigned n, const struct ir_op *map, unsigned rt, int64_t
 	assert_true(o->is_signed);
 }
 
+static void check_store(unsigned n, const struct ir_op *map, unsigned rt, int64_t imm, unsigned size)
+{
+	const struct ir_op *o = find(IR_STORE, n);
+
+	assert_non_null(o);
+	assert_int_equal(o->e, map->d);
+	assert_int_equal(o->b, rt);
+	assert_int_equal(o->imm, (uint64_t)imm);
+	assert_int_equal(o->size, size);
+}
+
 static void check_map(const struct ir_op *map, unsigned base, int64_t imm, unsigned bytes, uint64_t pc)
 {
 	assert_non_null(map);
@@ -120,7 +135,7 @@ static void check_map(const struct ir_op *map, unsigned base, int64_t imm, unsig
 	assert_int_equal(map->imm, (uint64_t)imm);
 	assert_int_equal(map->note, bytes);
 	assert_int_equal(map->size, 1); /* no alignment */
-	assert_false(map->is_signed);
+	assert_int_equal(map->is_signed, find(IR_STORE, 0) != NULL && find(IR_STORE, 0)->e == map->d);
 	assert_int_equal(map->pc, pc);
 }
 
@@ -170,6 +185,40 @@ static void test_interleaved(void **state)
 }
 
 /* What follows a run is not part of it, even if it looks as its beginning does. */
+static void test_stores(void **state)
+{
+	(void)state;
+	TRANSLATE(SWR_(8, 0, 5), SWR_(9, 4, 5), SWL_(8, 3, 5), SWL_(9, 7, 5), SDL_(10, 15, 5), SDR_(10, 8, 5));
+	assert_int_equal(count(IR_MAP), 1);
+	assert_int_equal(count(IR_STORE), 3);
+	assert_int_equal(count(IR_EXEC), 0);
+	check_map(find(IR_MAP, 0), 5, 0, 16, CODE);
+	check_store(0, find(IR_MAP, 0), 8, 0, 4);
+	check_store(1, find(IR_MAP, 0), 9, 4, 4);
+	check_store(2, find(IR_MAP, 0), 10, 8, 8);
+	translate_at(WORDS(SWL_(8, 0, 5), SWR_(8, 3, 5)), 0, true, true);
+	assert_int_equal(count(IR_STORE), 1);
+	check_store(0, find(IR_MAP, 0), 8, 0, 4);
+}
+
+/* Halves that write the same bytes in turn, and a run of both kinds: the order counts, so helpers keep it. */
+static void test_stores_that_are_no_run(void **state)
+{
+	(void)state;
+	TRANSLATE(SWR_(8, 0, 5), SWR_(9, 2, 5), SWL_(8, 3, 5), SWL_(9, 5, 5));
+	assert_int_equal(count(IR_STORE), 0);
+	assert_int_equal(count(IR_EXEC), 4);
+	TRANSLATE(SWR_(8, 0, 5), DADDIU_(8, 8, 1), SWL_(8, 3, 5));
+	assert_int_equal(count(IR_STORE), 0);
+	TRANSLATE(SWR_(8, 0, 5), LWR_(9, 8, 5), SWL_(8, 3, 5), LWL_(9, 11, 5));
+	assert_int_equal(count(IR_STORE), 0);
+	/* One behind the other they are in order. */
+	TRANSLATE(SWR_(8, 0, 5), SWL_(8, 3, 5), SWR_(9, 2, 5), SWL_(9, 5, 5));
+	assert_int_equal(count(IR_STORE), 2);
+	translate_at(WORDS(SWR_(8, 0, 5), SWL_(8, 3, 5)), 0, false, false);
+	assert_int_equal(count(IR_STORE), 0);
+}
+
 static void test_run_ends(void **state)
 {
 	(void)state;
@@ -272,6 +321,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pair),        cmocka_unit_test(test_either_order),
 		cmocka_unit_test(test_big_endian),  cmocka_unit_test(test_interleaved),
+		cmocka_unit_test(test_stores),      cmocka_unit_test(test_stores_that_are_no_run),
 		cmocka_unit_test(test_run_ends),    cmocka_unit_test(test_no_pairs),
 		cmocka_unit_test(test_between),     cmocka_unit_test(test_where_blocks_end),
 		cmocka_unit_test(test_long_blocks), cmocka_unit_test(test_way_back_into_a_run),

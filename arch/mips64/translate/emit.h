@@ -21,6 +21,7 @@ struct mips_front {
 	bool ended;     /**< the block has its last operation */
 	bool stored;    /**< the delay slot may have stored something */
 	bool went_back; /**< it follows a jump backward */
+	bool branched;  /**< there is a branch in it */
 	unsigned taken; /**< branches of source->path that are behind */
 	unsigned insns; /**< guest instructions so far */
 	uint8_t next_temp;
@@ -28,9 +29,9 @@ struct mips_front {
 	uint64_t lowest, highest;               /**< instructions of the block */
 	uint32_t visited[MIPS_PAGE_WORDS / 32]; /**< bit n: the block has word n of its page */
 	/* A run of pairs, see emit_pairs.c: */
-	uint64_t run_end;    /**< pc behind it; 0 if there is none */
-	uint32_t run_loaded; /**< registers of which the second half is to come */
-	ir_var run_delta;    /**< what its MAP found */
+	uint64_t run_end;       /**< pc behind it; 0 if there is none */
+	uint32_t run_half_done; /**< registers of which the second half is to come */
+	ir_var run_delta;       /**< what its MAP found */
 	/* Registers known to hold a constant. */
 	uint32_t known;
 	uint64_t value[32];
@@ -110,7 +111,7 @@ bool mips_emit_alu(struct mips_front *f, uint32_t w, const struct mips_insn *ins
 bool mips_emit_memory(struct mips_front *f, uint32_t w, const struct mips_insn *insn);
 bool mips_emit_system(struct mips_front *f, uint32_t w, const struct mips_insn *insn);
 
-/** Emits LDL, LDR, LWL or LWR as one of a pair; false if it is none: nothing was emitted then. */
+/** Emits LDL, LDR, LWL, LWR or one of their stores as one of a pair; false if it is none: nothing was emitted then. */
 bool mips_emit_pair(struct mips_front *f, uint32_t w);
 
 /** The instruction at pc, which is in the block's page or the one behind. */

@@ -117,6 +117,10 @@ bool mips_emit_memory(struct mips_front *f, uint32_t w, const struct mips_insn *
 	case 0x27: load(f, w, 4, false); return true;
 	case 0x28: store(f, w, 1); return true;
 	case 0x29: store(f, w, 2); return true;
+	case 0x2a:
+	case 0x2c:
+	case 0x2d:
+	case 0x2e: return mips_emit_pair(f, w); /* SWL, SDL, SDR, SWR */
 	case 0x2b: store(f, w, 4); return true;
 	case 0x30: load_linked(f, w, 4); return true;
 	case 0x33: return true; /* PREF */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * LDL with LDR, LWL with LWR: together they load a value from any address, and each loop that copies from an address
- * that is not aligned is made of them. A pair becomes one load of the host, which does not mind; a run of pairs with
- * one base register is checked by one MAP, behind which nothing in the run can fault. So nobody sees that the first
- * half has already loaded all of it.
+ * LDL with LDR, LWL with LWR, and the same with S: together they load or store a value at any address, and what copies
+ * from or to one that is not aligned is made of them. A pair becomes one access of the host, which does not mind; a run
+ * of pairs with one base register is checked by one MAP, behind which nothing in the run can fault. So nobody sees that
+ * the first half has already done all of it.
  */
 #include "arch/mips64/translate/emit.h"
 
@@ -13,7 +13,8 @@
 /* What is known of a run while it is being looked for. */
 struct run {
 	unsigned base;
-	uint32_t open; /* registers of which one half has been loaded */
+	bool stores;
+	uint32_t open; /* registers of which one half has been loaded or stored */
 	struct {
 		int32_t low;
 		unsigned size;
@@ -22,20 +23,25 @@ struct run {
 	int32_t low, high; /* of the bytes accessed */
 };
 
+static bool is_store_part(uint32_t w)
+{
+	return mips_op(w) == 0x2a || (mips_op(w) >= 0x2c && mips_op(w) <= 0x2e);
+}
+
 static bool is_part(uint32_t w)
 {
-	return mips_op(w) == 0x1a || mips_op(w) == 0x1b || mips_op(w) == 0x22 || mips_op(w) == 0x26;
+	return mips_op(w) == 0x1a || mips_op(w) == 0x1b || mips_op(w) == 0x22 || mips_op(w) == 0x26 || is_store_part(w);
 }
 
 static unsigned part_size(uint32_t w)
 {
-	return mips_op(w) < 0x20 ? 8 : 4;
+	return mips_op(w) < 0x20 || mips_op(w) == 0x2c || mips_op(w) == 0x2d ? 8 : 4;
 }
 
-/* True for the half that names the highest byte: LDL and LWL on a little-endian CPU, the others on a big-endian one. */
+/* True for the half that names the highest byte: LDL, LWL, SDL and SWL on a little-endian CPU, the others on a big-endian one. */
 static bool is_high_half(const struct mips_front *f, uint32_t w)
 {
-	bool left = mips_op(w) == 0x1a || mips_op(w) == 0x22;
+	bool left = mips_op(w) == 0x1a || mips_op(w) == 0x22 || mips_op(w) == 0x2a || mips_op(w) == 0x2c;
 
 	return left != f->source->cpu->big_endian;
 }
@@ -46,12 +52,22 @@ static int32_t low_end(const struct mips_front *f, uint32_t w)
 	return (int32_t)mips_simm(w) - (is_high_half(f, w) ? (int32_t)part_size(w) - 1 : 0);
 }
 
+/* True if a value has bytes of one that is half stored: the order of their four halves counts then. */
+static bool meets_open(const struct run *r, int32_t low, unsigned size)
+{
+	for (unsigned n = 0; n < 32; n++)
+		if ((r->open >> n & 1) != 0 && low < r->half[n].low + (int32_t)r->half[n].size &&
+		    r->half[n].low < low + (int32_t)size)
+			return true;
+	return false;
+}
+
 static bool add_part(const struct mips_front *f, struct run *r, uint32_t w)
 {
 	unsigned d = mips_rt(w), size = part_size(w);
 	int32_t low = low_end(f, w);
 
-	if (d == 0 || d == r->base || mips_rs(w) != r->base)
+	if (d == 0 || d == r->base || mips_rs(w) != r->base || is_store_part(w) != r->stores)
 		return false;
 	if ((r->open >> d & 1) != 0) {
 		if (r->half[d].low != low || r->half[d].size != size || r->half[d].high_half != is_high_half(f, w))
@@ -59,6 +75,8 @@ static bool add_part(const struct mips_front *f, struct run *r, uint32_t w)
 		r->open &= ~(1u << d);
 		return true;
 	}
+	if (r->stores && meets_open(r, low, size))
+		return false;
 	r->open |= 1u << d;
 	r->half[d].low = low;
 	r->half[d].size = size;
@@ -107,7 +125,7 @@ static uint64_t find_run(const struct mips_front *f, struct run *r)
 /* Begins a run with its MAP, if there is one at the present pc. */
 static bool begin(struct mips_front *f, uint32_t w)
 {
-	struct run r = { .base = mips_rs(w), .low = INT32_MAX, .high = INT32_MIN };
+	struct run r = { .base = mips_rs(w), .stores = is_store_part(w), .low = INT32_MAX, .high = INT32_MIN };
 	struct ir_op *o;
 	uint64_t end;
 
@@ -117,11 +135,12 @@ static bool begin(struct mips_front *f, uint32_t w)
 	if (end == 0)
 		return false;
 	f->run_end = end;
-	f->run_loaded = 0;
+	f->run_half_done = 0;
 	o = mips_emit(f, IR_MAP);
 	o->d = f->run_delta = mips_temp(f);
 	o->a = (ir_var)r.base;
 	o->size = 1;
+	o->is_signed = r.stores;
 	o->imm = (uint64_t)(int64_t)r.low;
 	o->note = (uint32_t)(r.high - r.low);
 	return true;
@@ -137,15 +156,19 @@ bool mips_emit_pair(struct mips_front *f, uint32_t w)
 	/* The last instruction of a run is a second half. */
 	if (f->pc + 4 == f->run_end)
 		f->run_end = 0;
-	f->run_loaded ^= 1u << d;
-	if ((f->run_loaded >> d & 1) == 0)
+	f->run_half_done ^= 1u << d;
+	if ((f->run_half_done >> d & 1) == 0)
 		return true;
-	o = mips_emit(f, IR_LOAD);
+	o = mips_emit(f, is_store_part(w) ? IR_STORE : IR_LOAD);
 	o->a = (ir_var)mips_rs(w);
 	o->imm = (uint64_t)(int64_t)low_end(f, w);
 	o->size = (uint8_t)part_size(w);
-	o->is_signed = true;
 	o->e = f->run_delta;
-	o->d = mips_destination(f, d);
+	if (is_store_part(w)) {
+		o->b = (ir_var)d;
+	} else {
+		o->is_signed = true;
+		o->d = mips_destination(f, d);
+	}
 	return true;
 }

@@ -8,6 +8,9 @@
 #include "arch/mips64/guest/mmu.h"
 #include "arch/mips64/translate/emit.h"
 
+/* Instructions of a block before it may join another one: the way there has its cost. */
+#define LEAST_BEFORE_JOIN 16u
+
 int32_t mips_var_offset(ir_var v)
 {
 	if (v == MIPS_VAR_HI)
@@ -361,6 +364,7 @@ static void emit_branch(struct mips_front *f, uint32_t word)
 	br.a = br.kind == MIPS_DIRECT ? IR_ZERO : keep(f, br.a, br.link, slot);
 	br.b = br.kind == MIPS_CONDITIONAL ? keep(f, br.b, br.link, slot) : IR_ZERO;
 	f->insns++;
+	f->branched = true;
 	if (br.link != IR_NONE)
 		mips_emit_const(f, br.link, f->pc + 8);
 	if (br.kind == MIPS_CONDITIONAL) {
@@ -407,6 +411,18 @@ bool mips_has_room(const struct mips_front *f, unsigned n)
 	return f->out->count + 2 * n + 38 < IR_MAX_OPS && f->next_temp + 24u < IR_MAX_VARS && f->insns + n <= most;
 }
 
+/*
+ * Straight code that is longer than a block takes several, which begin where control comes to it, and so elsewhere for
+ * each way to come. They join as soon as the way is the same: else a long loop has all its code twice and more.
+ */
+static bool joins(const struct mips_front *f)
+{
+	const struct mips_source *s = f->source;
+
+	return s->begins != NULL && !f->branched && f->insns >= LEAST_BEFORE_JOIN && f->run_end == 0 &&
+	       s->begins(s->begins_ctx, f->pc);
+}
+
 void mips_translate_block(struct mips_source *source, struct ir_block *out)
 {
 	struct mips_front f = {
@@ -429,7 +445,7 @@ void mips_translate_block(struct mips_source *source, struct ir_block *out)
 			straight(&f, word);
 		}
 		if (!f.ended && (!same_page(f.pc, source->pc) || !mips_has_room(&f, 1) || ends_flow(word) ||
-				 (f.went_back && mips_is_visited(&f, f.pc)))) {
+				 (f.went_back && mips_is_visited(&f, f.pc)) || joins(&f))) {
 			leave(&f, IR_EXIT, f.pc);
 			f.ended = true;
 		}

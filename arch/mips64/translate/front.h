@@ -34,7 +34,10 @@ struct mips_source {
 	/** Where the guest went at each branch when it came this way: the block follows. NULL if that is not known. */
 	const uint64_t *path;
 	unsigned nr_path;
-	bool pairs;                                 /**< use IR_MAP for pairs of LDL and LDR, LWL and LWR */
+	/** Whether there is a block that begins at pc, in the same page. NULL: not known. */
+	bool (*begins)(const void *ctx, uint64_t pc);
+	const void *begins_ctx;
+	bool pairs;                                 /**< use IR_MAP for pairs of LDL and LDR, LWL and LWR, and stores */
 	const struct mips_breakpoints *breakpoints; /**< before which the block ends with IR_STEP */
 	struct mips_insn *insns;                    /**< room for decoded instructions that helpers execute */
 	unsigned nr_insns; /**< how many fit, at least MIPS_BLOCK_INSNS; set to how many were used */
