@@ -109,13 +109,15 @@ def exits(image):
 
 
 def milliseconds_to_guest(folder, out):
-    """From the image's first instruction to the first entry into the guest, on a computer in QEMU; the payload is copied meanwhile."""
+    """From the image's first instruction to the first entry into the guest, without copying the kernel, on a computer in QEMU."""
     at = stub.symbols(folder / "husk.debug")
     path = out / "gdb"
     path.unlink(missing_ok=True)
     with stub.Stub(pinned([*QEMU[: QEMU.index("-chardev")], "-m", "640", "-serial", "null", "-kernel", folder / "husk"]), path) as computer:
         computer.go_to(at["start_pvh"])
-        return 1000 * computer.go_to(at["svm_enter"])
+        before = computer.go_to(at["payload_load_elf"])
+        computer.go_to(at["payload_elf_note"])
+        return 1000 * (before + computer.go_to(at["svm_enter"]))
 
 
 def instructions(options):
