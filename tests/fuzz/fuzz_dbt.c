@@ -193,7 +193,6 @@ static void reset(struct guest *g, uint8_t mode, uint8_t how)
 	uint32_t status;
 
 	vcpu_stop_clear(&c->vcpu, &c->counter.stop);
-	c->vcpu.instructions = 0;
 	g->vm.timer = is_free ? &still : feature_provider(FEATURE_TIMER);
 	guest_reset(g, mode & (is_free ? ~GUEST_WALK : ~0));
 	g->has_lines = !is_free;

@@ -226,6 +226,7 @@ void guest_reset(struct guest *g, uint8_t mode)
 	if (c->walker != NULL)
 		put_page_tables(g);
 	vcpu_take_attention(&c->vcpu);
+	c->vcpu.instructions = 0;
 	c->counter.offset = 0;
 	c->counter.armed = false;
 	c->cp0.cvmmemctl = CVMMEMCTL_KERNEL;
