@@ -13,6 +13,9 @@ FIO = ("/usr/bin/fio --name=v --filename=/dev/vda --ioengine=libaio --direct=1 -
 #: what a program needs before and after it measures: the same with nothing to do
 START = {"/usr/bin/fio": f"{FIO}--rw=read --bs=4k --size=4k", "/usr/bin/iperf3": "/usr/bin/iperf3 --version", "/bin/ping": "/bin/ping -V"}
 
+#: Mbit in what iperf3 calls MBytes and GBytes
+MBIT_OF = {"M": 8.388608, "G": 8.388608 * 1024}
+
 
 @dataclass(frozen=True)
 class IoItem:
@@ -46,8 +49,8 @@ def _fio(name, unit, options, seconds):
 
 def _iperf(name, options, seconds):
     def find(output):
-        found = re.search(r"(?m)^\[ *\d+\] +\S+ +sec +([\d.]+) MBytes +([\d.]+) Mbits/sec +receiver", output)
-        return found and (float(found[2]), float(found[1]) * 8.388608)
+        found = re.search(r"(?m)^\[ *\d+\] +\S+ +sec +([\d.]+) ([MG])Bytes +([\d.]+) Mbits/sec +receiver", output)
+        return found and (float(found[3]), float(found[1]) * MBIT_OF[found[2]])
 
     command = f"/usr/bin/iperf3 --client {ADDRESS} --format m --time {seconds} --interval 0 {options}"
     return IoItem(name, "Mbit/s", True, command, find)

@@ -124,6 +124,7 @@ def test_values_of_devices_are_found():
     text = ("[  5]   0.00-5.02   sec   280 MBytes   468 Mbits/sec    0             sender\r\n"
             "[  5]   0.00-5.06   sec   279 MBytes   462 Mbits/sec                  receiver\r\n")  # fmt: skip
     assert found["net-receive"].find(text) == pytest.approx((462, 279 * 8.388608))
+    assert found["net-send"].find(text.replace("279 MBytes", "2.73 GBytes")) == pytest.approx((462, 2.73 * 8589.934592))
     text = "1000 packets transmitted, {} received, 0% packet loss, time 76ms\nrtt min/avg/max/mdev = 0.016/0.041/5.022/0.295 ms, ipg/ewma 0.151/0.019 ms\n"
     assert found["net-round-trip"].find(text.format(1000)) == pytest.approx((41, 1000))
     assert found["net-round-trip"].find(text.format(999)) is None
