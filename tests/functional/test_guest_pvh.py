@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from guest import PATIENCE, Guest, boot_all, in_mode, qemu, run_script, small_x86_guest, variant
+from guest import PATIENCE, Guest, at_once, boot_all, in_mode, qemu, run_script, small_x86_guest, variant
 
 CONFIGS = ["pc_pvh", "pc_pvh_min"]
 every = pytest.mark.parametrize("config", CONFIGS)
@@ -90,6 +90,27 @@ def test_monitor_counts_exits(built):
         guest.type("\x01x")
         guest.end()
         assert guest.status == 0
+
+
+def test_interrupts_of_the_host_come_through(tmp_path):
+    """While virtual interrupts are delivered all the time none of the host's is lost, its timer's above all: typed keys come back."""
+    image = in_mode(small_x86_guest("pc_pvh_min") / "husk", "e", tmp_path)
+    with contextlib.ExitStack() as stack:
+        # More of them than CPUs, so that they do not run in step.
+        guests = [stack.enter_context(Guest(*run_script(image, "pc"))) for _ in range(3)]
+        at_once(type_and_see, guests)
+
+
+def type_and_see(guest):
+    """Types keys one by one, each after the last has come back."""
+    guest.see("echo")
+    for key in "abcdefghij" * 300:
+        guest.type(key)
+        guest.see(key)
+    guest.type("q")
+    guest.see("interrupted")
+    guest.end()
+    assert guest.status == 0
 
 
 # --- guests that misbehave

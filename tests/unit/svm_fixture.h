@@ -74,7 +74,7 @@ static struct hvm_fixture f;
 static struct x86_cpu *const c = &f.cpu;
 static struct vmcb *b;
 static void (*on_enter)(void);
-static unsigned entries;
+static unsigned entries, recalls;
 
 /* The CPU in place of entry.S: it enters, and leaves as on_enter() says. */
 bool svm_enter(uint64_t *gpr, struct vmcb *vmcb, struct vmcb *host, const uint32_t *attention)
@@ -96,6 +96,11 @@ void svm_save_host(struct vmcb *host)
 	assert_int_equal((uintptr_t)host % 4096, 0);
 }
 
+void svm_recall_interrupts(void)
+{
+	recalls++;
+}
+
 int hvm_fpu_create(struct x86_cpu *cpu)
 {
 	(void)cpu;
@@ -113,7 +118,7 @@ static void make(uint32_t features)
 	fake_reset();
 	plain = false;
 	on_enter = NULL;
-	entries = 0;
+	entries = recalls = 0;
 	memset(&computer, 0, sizeof(computer));
 	computer.svm = true;
 	computer.features = features;

@@ -133,8 +133,10 @@ static void test_window(void **state)
 	leave(SVM_EXIT_INTR, 0, 0);
 	assert_int_equal(c->window, -1);
 	assert_int_equal(accepted, 0x72);
+	assert_int_equal(recalls, 3);
 	accepted = -1;
 	leave(SVM_EXIT_INTR, 0, 0);
+	assert_int_equal(recalls, 3);
 	assert_int_equal(b->v_intr, 1u << 24 | 3);
 	assert_int_equal(accepted, -1);
 }

@@ -8,6 +8,7 @@
  *   t  triple fault; x  executes where there is no RAM; n  where RAM is not for that
  *   m  an instruction for devices that husk does not know
  *   s  spins with interrupts off
+ *   e  gives back what is typed, between interrupts that it sends itself without end, up to a q
  *   f  checks that FPU registers survive exits and that NMIs do not nest
  */
 #include "x86_guest.h"
@@ -158,6 +159,27 @@ static void check_registers(void)
 	print_number("nested ", nmi_nested);
 }
 
+#define SELF_VECTOR 0x60u
+
+/* Hardly a moment without an interrupt to deliver: those of the host have to come through all the same. */
+static void echo(void)
+{
+	uint8_t typed = 0;
+
+	set_up_apic();
+	print("echo\n");
+	__asm__ volatile("sti");
+	while (typed != 'q') {
+		write_apic(0x300, 1u << 18 | SELF_VECTOR);
+		if ((in8(COM1 + 5) & 1) == 0)
+			continue;
+		typed = in8(COM1);
+		out8(COM1, typed);
+	}
+	__asm__ volatile("cli");
+	print(interrupts != 0 ? "\ninterrupted\n" : "\nnot interrupted\n");
+}
+
 /* Where a word survives a reset, which loads the kernel again but clears no RAM beyond the first MiB. */
 #define LEFT_BEHIND ((volatile uint64_t *)0x800000)
 #define HAS_TRIED   0x6576696c206b7568ull
@@ -192,6 +214,7 @@ void guest_main(void)
 	switch (choice.mode) {
 	case 'h': hostile_then_good(); break;
 	case 'c': costs(); break;
+	case 'e': echo(); break;
 	case 'f': check_registers(); break;
 	case 't': __asm__ volatile("lidt %0; ud2" : : "m"(*(const uint8_t(*)[10]) "\0\0\0\0\0\0\0\0\0\0")); break;
 	case 'n': ((void (*)(void))ACPI_TABLES)(); break;

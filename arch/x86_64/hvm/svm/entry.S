@@ -88,4 +88,18 @@ svm_save_host:
 	ret
 	.size svm_save_host, . - svm_save_host
 
+/*
+ * void svm_recall_interrupts(void): for after a run with a virtual interrupt. QEMU's VMRUN notes it among the CPU's
+ * requests without a lock, and may overwrite what the host's local APIC asks for at that moment: the host would wait for
+ * its timer for good. CR8, which is 0 anyway, has QEMU look at its APIC again.
+ */
+	.section .text.svm_recall_interrupts, "ax"
+	.globl svm_recall_interrupts
+	.type svm_recall_interrupts, @function
+svm_recall_interrupts:
+	xor %eax, %eax
+	mov %rax, %cr8
+	ret
+	.size svm_recall_interrupts, . - svm_recall_interrupts
+
 	.section .note.GNU-stack, "", @progbits

@@ -46,6 +46,7 @@ struct svm {
 /* entry.S */
 void svm_save_host(struct vmcb *host);
 bool svm_enter(uint64_t *gpr, struct vmcb *vmcb, struct vmcb *host, const uint32_t *attention);
+void svm_recall_interrupts(void);
 
 static struct svm *svm(struct x86_cpu *c)
 {
@@ -239,6 +240,8 @@ static void before(struct x86_cpu *c, struct vmcb *b)
 
 static void after(struct x86_cpu *c, struct vmcb *b)
 {
+	if (c->window >= 0)
+		svm_recall_interrupts();
 	c->rip = b->rip;
 	c->rflags = b->rflags;
 	c->gpr[X86_RAX] = b->rax;
