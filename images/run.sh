@@ -32,9 +32,9 @@ cpu=max
 cpus=$(nproc)
 [ "${CPUS:-1}" -gt "$cpus" ] || cpus=${CPUS:-1}
 
-# The loader's copy of the image, its place at run time, and the hypervisor's own needs: mostly each vCPU's code cache.
+# The loader's copy of the image, its place at run time, and the hypervisor's own needs: mostly the code cache.
 image_mb=$(($(stat -L -c %s "$image") / 1048576))
-memory_mb=$((ram_mb + 2 * image_mb + 96 * ${CPUS:-1}))
+memory_mb=$((ram_mb + 2 * image_mb + 96 + ${CPUS:-1}))
 
 # Every key reaches husk, Ctrl-C and Ctrl-A too, and the terminal is as before in the end.
 if [ -t 0 ]; then

@@ -56,10 +56,11 @@ static bool same_key(const struct block_key *a, const struct block_key *b)
 
 uint32_t blocks_find(const struct blocks *b, const struct block_key *key)
 {
-	for (uint32_t n = *address_bucket(b, key); n != BLOCK_NONE; n = b->blocks[n].hash_next)
-		if (same_key(&b->blocks[n].key, key))
-			return n;
-	return BLOCK_NONE;
+	uint32_t n = __atomic_load_n(address_bucket(b, key), __ATOMIC_ACQUIRE);
+
+	while (n != BLOCK_NONE && !same_key(&b->blocks[n].key, key))
+		n = __atomic_load_n(&b->blocks[n].hash_next, __ATOMIC_RELAXED);
+	return n;
 }
 
 bool blocks_have_room(const struct blocks *b, size_t bytes, unsigned exits)
@@ -87,34 +88,40 @@ uint32_t blocks_add(struct blocks *b, const struct block *block)
 	*self = *block;
 	self->incoming = EXIT_NONE;
 	self->hash_next = *bucket;
-	*bucket = n;
+	__atomic_store_n(bucket, n, __ATOMIC_RELEASE); /* the block is there before it is found */
 	self->page_next = *page;
 	*page = n;
 	b->counts.translated++;
 	return n;
 }
 
-/* Takes a block out of all tables but its page's list. A dead block's own exits may stand in lists of living blocks: they stay there, and jump on correctly if it still runs. */
-static void kill(struct blocks *b, uint32_t n)
+/* Who stands at a block that is taken out finds its way on. */
+static void forget_address(struct blocks *b, uint32_t n)
 {
 	uint32_t *link = address_bucket(b, &b->blocks[n].key);
 
 	while (*link != n)
 		link = &b->blocks[*link].hash_next;
-	*link = b->blocks[n].hash_next;
+	__atomic_store_n(link, b->blocks[n].hash_next, __ATOMIC_RELAXED);
+}
+
+/*
+ * Takes a block out of all tables but its page's list. A dead block's own exits may stand in lists of living blocks:
+ * they stay there, and jump on correctly if it still runs.
+ */
+static void kill(struct blocks *b, uint32_t n)
+{
+	if (!b->blocks[n].retired)
+		forget_address(b, n);
 	b->blocks[n].dead = true;
 	if (b->dropped != NULL)
 		b->dropped(b->dropped_ctx, &b->blocks[n]);
 }
 
-void blocks_drop(struct blocks *b, uint32_t n)
+void blocks_retire(struct blocks *b, uint32_t n)
 {
-	uint32_t *link = page_bucket(b, b->blocks[n].key.gpa);
-
-	while (*link != n)
-		link = &b->blocks[*link].page_next;
-	*link = b->blocks[n].page_next;
-	kill(b, n);
+	forget_address(b, n);
+	b->blocks[n].retired = true;
 }
 
 unsigned blocks_invalidate(struct blocks *b, uint64_t gpa, uint64_t size)

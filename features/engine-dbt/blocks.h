@@ -3,6 +3,9 @@
  * Translated blocks: found by guest address, linked to each other, and dropped when
  * the guest code they were made of changes. All live in one arena of fixed size;
  * when it is full everything is dropped and translated anew.
+ *
+ * The vCPUs of a VM share them. Functions that change them are called under a lock, and those that drop some while no
+ * other vCPU runs; blocks_find() needs neither.
  */
 #ifndef DBT_BLOCKS_H
 #define DBT_BLOCKS_H
@@ -38,7 +41,9 @@ struct block {
 	uint32_t hash_next; /**< next block of its bucket */
 	uint32_t page_next; /**< next block of its page's bucket */
 	uint32_t first_exit, nr_exits;
-	bool dead; /**< its code has changed: not found any more */
+	bool hot;     /**< made along the way that the guest took */
+	bool retired; /**< another one took its place: not found any more */
+	bool dead;    /**< its code has changed: not found any more, and nobody may go there */
 };
 
 /** A way out of a block. */
@@ -57,7 +62,7 @@ struct block_counts {
 	uint64_t translated, links, unlinks, invalidated, flushes, bytes;
 };
 
-/** The blocks of a vCPU. */
+/** The blocks of a VM. */
 struct blocks {
 	struct plat_code arena;
 	uint8_t *start; /**< of blocks in arena.write, behind the shared code */
@@ -87,8 +92,8 @@ void blocks_flush(struct blocks *b);
 /** Adds a block whose exits are in place from b->nr_exits on. Returns its number. */
 uint32_t blocks_add(struct blocks *b, const struct block *block);
 
-/** Drops one block. */
-void blocks_drop(struct blocks *b, uint32_t n);
+/** Has a block not found any more. Who knows where it is may go on using it until its code changes. */
+void blocks_retire(struct blocks *b, uint32_t n);
 
 /** Drops the blocks made of [gpa, gpa + size), within one page. Returns how many. */
 unsigned blocks_invalidate(struct blocks *b, uint64_t gpa, uint64_t size);

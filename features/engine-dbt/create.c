@@ -19,17 +19,6 @@ _Static_assert(sizeof(struct x86_fp_last) == sizeof(struct mips_fp_last) &&
 		       offsetof(struct x86_fp_last, note) == offsetof(struct mips_fp_last, note),
 	       "generated code writes struct mips_fp_last");
 
-/* A block's code changed: nobody may jump to it any more. */
-static void dropped(void *ctx, struct block *b)
-{
-	struct dbt *d = ctx;
-
-	if (d->linking != NULL)
-		d->linking->unlink(&d->blocks, b);
-	if (d->jump_ops != NULL)
-		d->jump_ops->forget_code(&d->jumps, b->key.pc, b->code);
-}
-
 static void find_parts(struct dbt *d)
 {
 	d->linking = dbt_part(DBT_LINKING);
@@ -37,12 +26,10 @@ static void find_parts(struct dbt *d)
 	d->shape = dbt_part(DBT_SUPERBLOCKS);
 	/* Where instructions are counted, control comes to the engine too often. */
 	d->return_ops = d->counted ? NULL : dbt_part(DBT_RETURNS);
-	d->runtime.returns = d->return_ops != NULL ? d->return_ops->code : NULL;
-	d->runtime.atomics = dbt_part(DBT_ATOMICS);
-	d->runtime.jumps = d->jump_ops != NULL ? d->jump_ops->code : NULL;
-	d->blocks.dropped = dropped;
-	d->blocks.dropped_ctx = d;
 }
+
+/* Patched displacements are aligned within a block, and stay so where it comes to lie. */
+#define CODE_ALIGN 16u
 
 /* The registers that compiled code uses most stay in host registers. */
 static const struct x86_pin pins[] = {
@@ -64,14 +51,16 @@ static void make_constants(struct dbt *d)
 	};
 }
 
-static void make_runtime(struct dbt *d)
+/* The same for all vCPUs: it finds what it needs relative to the vCPU that it runs for. */
+static void make_runtime(const struct dbt *d)
 {
-	struct blocks *b = &d->blocks;
+	struct x86_runtime *r = &d->code->runtime;
+	struct blocks *b = &d->code->blocks;
 	struct x86_asm a = { .write = b->arena.write,
 			     .end = b->arena.write + b->arena.size,
 			     .to_execute = b->arena.execute - b->arena.write };
 
-	d->runtime.layout = (struct x86_layout){
+	r->layout = (struct x86_layout){
 		.attention = offsetof(struct vcpu, attention),
 		.pc = offsetof(struct mips_cpu, pc),
 		.instructions = offsetof(struct vcpu, instructions),
@@ -98,36 +87,74 @@ static void make_runtime(struct dbt *d)
 		.pins = pins,
 		.nr_pins = sizeof(pins) / sizeof(pins[0]),
 	};
-	d->runtime.bmi2 = x86_host_has_bmi2();
-	d->runtime.avx = x86_host_has_avx();
-	d->runtime.helpers = dbt_helpers;
-	x86_emit_runtime(&d->runtime, &a);
-	b->start = b->next = a.write;
+	r->bmi2 = x86_host_has_bmi2();
+	r->avx = x86_host_has_avx();
+	r->helpers = dbt_helpers;
+	r->returns = d->return_ops != NULL ? d->return_ops->code : NULL;
+	r->atomics = dbt_part(DBT_ATOMICS);
+	r->jumps = d->jump_ops != NULL ? d->jump_ops->code : NULL;
+	x86_emit_runtime(r, &a);
+	/* Where blocks begin is a multiple of what they are aligned to within. */
+	b->start = b->next =
+		b->arena.write + (size_t)(a.write - b->arena.write + CODE_ALIGN - 1) / CODE_ALIGN * CODE_ALIGN;
+}
+
+static int make_code(struct dbt *d)
+{
+	size_t bytes = (size_t)CONFIG_CODE_CACHE_MB << 20;
+	struct dbt_code *code = plat_pages_alloc(sizeof(*code), 4096);
+	int err;
+
+	if (code == NULL)
+		return -ENOMEM;
+	d->code = code;
+	err = plat_code_alloc(bytes, &code->blocks.arena);
+	if (err == 0)
+		err = blocks_create(&code->blocks, bytes);
+	if (err != 0)
+		return err;
+	code->max_insns = code->blocks.max_blocks * 2;
+	code->insns = plat_pages_alloc(code->max_insns * sizeof(*code->insns), 4096);
+	code->lowering = plat_pages_alloc(x86_lowering_size(), 4096);
+	code->draft = plat_pages_alloc(X86_BLOCK_MAX_BYTES, 4096);
+	code->ir = plat_pages_alloc(sizeof(*code->ir), 4096);
+	code->pass_work = plat_pages_alloc(dbt_passes_work_bytes() + 1, 4096);
+	if (code->insns == NULL || code->lowering == NULL || code->draft == NULL || code->ir == NULL ||
+	    code->pass_work == NULL)
+		return -ENOMEM;
+	code->blocks.dropped = dbt_dropped;
+	code->blocks.dropped_ctx = d->cpu.vcpu.vm;
+	make_runtime(d);
+	return 0;
+}
+
+/* The first vCPU makes the code that the others share. */
+static int find_code(struct dbt *d)
+{
+	const struct vcpu *v = &d->cpu.vcpu;
+	int err;
+
+	if (v->id != 0) {
+		d->code = dbt_of(v->vm, 0)->code;
+		return 0;
+	}
+	err = make_code(d);
+	if (err != 0)
+		log_error("no memory for %u MiB of translated code: lower CODE_CACHE_MB", CONFIG_CODE_CACHE_MB);
+	return err;
 }
 
 int dbt_create(struct vcpu *v)
 {
 	struct dbt *d = dbt(mips_cpu(v));
-	size_t bytes = (size_t)CONFIG_CODE_CACHE_MB << 20;
-	int err = plat_code_alloc(bytes, &d->blocks.arena);
+	int err;
 
-	if (err == 0)
-		err = blocks_create(&d->blocks, bytes);
-	d->max_insns = d->blocks.max_blocks * 2;
-	d->insns = plat_pages_alloc(d->max_insns * sizeof(*d->insns), 4096);
-	d->lowering = plat_pages_alloc(x86_lowering_size(), 4096);
-	d->draft = plat_pages_alloc(X86_BLOCK_MAX_BYTES, 4096);
-	d->ir = plat_pages_alloc(sizeof(*d->ir), 4096);
-	d->pass_work = plat_pages_alloc(dbt_passes_work_bytes() + 1, 4096);
-	if (err != 0 || d->insns == NULL || d->lowering == NULL || d->draft == NULL || d->ir == NULL ||
-	    d->pass_work == NULL) {
-		log_error("no memory for %u MiB of translated code: lower CODE_CACHE_MB", CONFIG_CODE_CACHE_MB);
-		return err != 0 ? err : -ENOMEM;
-	}
 	make_constants(d);
 	d->counted = v->vm->timer->by_instructions;
 	find_parts(d);
-	make_runtime(d);
+	err = find_code(d);
+	if (err != 0)
+		return err;
 	dbt_forget_jumps(d, ~0ull);
 	dbt_watch_code(d);
 	d->cpu.counter.vcpu = v;

@@ -65,24 +65,24 @@ static uint32_t cut_to_limit(struct mips_cpu *c)
 static void execute(struct mips_cpu *c)
 {
 	struct dbt *d = dbt(c);
+	const struct blocks *b = &d->code->blocks;
 	uint32_t link = EXIT_NONE, max = 0;
 	bool careful = false;
 
 	do {
-		uint64_t flushes = d->blocks.counts.flushes;
 		uint32_t n, why;
 
-		n = dbt_block_at_pc(c, careful, max);
+		n = dbt_block_at_pc(c, careful, max, link);
 		if (n == BLOCK_NONE) {
 			c->vcpu.instructions++; /* the one that could not be fetched */
 			return;
 		}
 		d->limit = vcpu_stop_at(&c->vcpu);
-		if (link != EXIT_NONE && flushes == d->blocks.counts.flushes)
-			d->linking->link(&d->blocks, link, n);
 		link = EXIT_NONE;
 		d->counts.entries++;
-		why = d->runtime.enter(c, (const void *)(uintptr_t)d->blocks.blocks[n].code);
+		d->in_code = true;
+		why = d->code->runtime.enter(c, (const void *)(uintptr_t)b->blocks[n].code);
+		d->in_code = false;
 		max = why == X86_LIMIT ? cut_to_limit(c) : 0;
 		careful = careful && why == X86_LIMIT; /* the same one, shorter */
 		d->returns.now = 0;
@@ -91,17 +91,17 @@ static void execute(struct mips_cpu *c)
 			dbt_follow_path(c);
 		if (why == X86_LEFT || why == X86_LIMIT || why == X86_HOT)
 			continue;
-		c->pc = d->blocks.exits[why & ~X86_STEP_FLAG].target;
+		c->pc = b->exits[why & ~X86_STEP_FLAG].target;
 		if ((why & X86_STEP_FLAG) && mips_breakpoint_at(&d->breakpoints, c->pc)) {
 			stop_at_breakpoint(c);
 		} else if (why & X86_STEP_FLAG) {
 			if (dbt_is_free(c))
 				dbt_single(d);
 		} else {
-			careful = d->blocks.exits[why].careful;
+			careful = b->exits[why].careful;
 			d->counts.careful += careful;
 			d->counts.exits += !careful;
-			if (d->linking != NULL && d->blocks.exits[why].linkable && !d->blocks.exits[why].linked)
+			if (d->linking != NULL && b->exits[why].linkable && !b->exits[why].linked)
 				link = why;
 		}
 		/* Where a block has not begun, and a cut or careful one is to, nothing is new to look at. */
@@ -144,7 +144,7 @@ static int dbt_set_breakpoint(struct vcpu *v, uint64_t gva, bool on)
 	int err = mips_breakpoint_set(&d->breakpoints, gva, on);
 
 	if (err == 0)
-		dbt_flush_blocks(d);
+		dbt_flush_blocks(v->vm);
 	return err;
 }
 
@@ -152,7 +152,7 @@ static void dbt_flush(struct vcpu *v)
 {
 	struct mips_cpu *c = mips_cpu(v);
 
-	dbt_flush_blocks(dbt(c));
+	dbt_flush_blocks(v->vm);
 	mips_stlb_flush(c);
 	c->delay = NULL;
 	v->vm->timer->start(&c->counter);

@@ -21,6 +21,25 @@
 /** Counters of entries of blocks; blocks whose numbers are so far apart share one. */
 #define DBT_HEAT 4096u
 
+/** What the vCPUs of a VM share: translated code, and what it is made with. Under memory.code_lock; see blocks.h. */
+struct dbt_code {
+	struct blocks blocks;
+	struct x86_runtime runtime; /**< stays as it was made */
+	struct x86_lowering *lowering;
+	uint8_t *draft; /**< X86_BLOCK_MAX_BYTES, where the code of a block is made */
+	struct ir_block *ir;
+	void *pass_work;
+	struct mips_insn *insns; /**< pool of instructions that helpers execute */
+	uint32_t next_insn, max_insns;
+};
+
+/** Counters for people, of a vCPU. All are of one type. */
+struct dbt_counts {
+	uint64_t entries, lookups, misses;                /**< of blocks by the engine */
+	uint64_t jumps, exits, careful, cuts, steps, hot; /**< why blocks came back */
+	uint64_t helper_loads, helper_stores, execs;      /**< calls of helpers */
+};
+
 /** A vCPU of this engine. */
 struct dbt {
 	struct mips_cpu cpu;                   /* first: the architecture's view */
@@ -40,19 +59,9 @@ struct dbt {
 	uint32_t partial; /**< `counted`: instructions of the running block up to the one that a helper executes */
 	uint64_t limit;   /**< `counted`: blocks that might exceed it leave when they are entered */
 	struct mips_breakpoints breakpoints;
-	struct blocks blocks;
-	struct x86_runtime runtime;
-	struct x86_lowering *lowering;
-	uint8_t *draft; /**< X86_BLOCK_MAX_BYTES, where the code of a block is made */
-	struct ir_block *ir;
-	void *pass_work;
-	struct mips_insn *insns; /**< pool of instructions that helpers execute */
-	uint32_t next_insn, max_insns;
-	struct {
-		uint64_t entries, lookups, misses;                /**< of blocks by the engine */
-		uint64_t jumps, exits, careful, cuts, steps, hot; /**< why blocks came back */
-		uint64_t helper_loads, helper_stores, execs;      /**< calls of helpers */
-	} counts;
+	struct dbt_code *code; /**< all vCPUs' */
+	bool in_code;          /**< between two instructions of a block: it may not go away */
+	struct dbt_counts counts;
 };
 
 /** The engine's view of a vCPU. */
@@ -77,7 +86,7 @@ static inline bool dbt_must_look(const struct mips_cpu *c)
 
 /* create.c */
 
-/** Code cache, tables and runtime, once per vCPU. Returns 0 or -ENOMEM, logged. For engine.create. */
+/** A vCPU's own part; with the first one code cache, tables and runtime for all. Returns 0 or -ENOMEM, logged. For engine.create. */
 int dbt_create(struct vcpu *v);
 
 /* helpers.c */
@@ -98,18 +107,36 @@ bool dbt_fetch_address(struct mips_cpu *c, uint64_t va, uint64_t *gpa);
 
 /**
  * The block at c->pc, without MAPs if `careful`, cut to `max` instructions if that is not 0; BLOCK_NONE after an
- * exception.
+ * exception. `link` is the exit that led there and may be linked to it, or EXIT_NONE. The block is there until the vCPU
+ * waits for something.
  */
-uint32_t dbt_block_at_pc(struct mips_cpu *c, bool careful, uint32_t max);
+uint32_t dbt_block_at_pc(struct mips_cpu *c, bool careful, uint32_t max, uint32_t link);
 
 /** Makes the block at c->pc anew, along the way that the guest takes, which it goes meanwhile. It was hot. */
 void dbt_follow_path(struct mips_cpu *c);
 
-/** Drops all blocks. */
-void dbt_flush_blocks(struct dbt *d);
-
 /** Forgets the jumps into the page of va; ~0: all. */
 void dbt_forget_jumps(struct dbt *d, uint64_t va);
+
+/* code.c */
+
+/** vCPU n of a VM whose engine this is. */
+struct dbt *dbt_of(const struct vm *vm, unsigned n);
+
+/** From now on stores to the page that is to be translated are heard of. Under memory.code_lock. */
+void dbt_mark_code(struct vm *vm, uint64_t gpa);
+
+/** Room for one more block, for which all may have been dropped. Under memory.code_lock, given back meanwhile. */
+void dbt_make_room(struct vm *vm);
+
+/** True if there is. Under memory.code_lock. */
+bool dbt_has_room(const struct dbt_code *code);
+
+/** Drops all blocks. */
+void dbt_flush_blocks(struct vm *vm);
+
+/** blocks.dropped: nobody may jump to it any more. The context is the VM. Also for a block that is retired. */
+void dbt_dropped(void *vm, struct block *b);
 
 /** Lets the engine hear of stores to code, and of changed mappings. */
 void dbt_watch_code(struct dbt *d);

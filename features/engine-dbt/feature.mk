@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 features-$(CONFIG_ENGINE_DBT) += engine-dbt
-objs-engine-dbt := $(addprefix features/engine-dbt/, blocks.o create.o dbt.o helpers.o monitor.o observer.o part.o pass.o \
+objs-engine-dbt := $(addprefix features/engine-dbt/, blocks.o code.o create.o dbt.o helpers.o monitor.o observer.o part.o pass.o \
 	step.o translate.o) \
 	$(addprefix arch/mips64/translate/, emit.o emit_alu.o emit_memory.o emit_pairs.o \
 		emit_system.o front.o) \

@@ -8,25 +8,43 @@
 
 #define ULL(v) ((unsigned long long)(v))
 
+#define NR_COUNTS (sizeof(struct dbt_counts) / sizeof(uint64_t))
+
+/* Of all vCPUs. */
+static struct dbt_counts add_up(const struct vm *vm)
+{
+	union {
+		struct dbt_counts counts;
+		uint64_t all[NR_COUNTS];
+	} sum = { .all = { 0 } }, one;
+
+	for (unsigned n = 0; n < vm->nr_vcpus; n++) {
+		one.counts = dbt_of(vm, n)->counts;
+		for (unsigned i = 0; i < NR_COUNTS; i++)
+			sum.all[i] += one.all[i];
+	}
+	return sum.counts;
+}
+
 static int command_dbt(struct vm *vm, int argc, char **argv)
 {
-	const struct dbt *d = dbt(mips_cpu(vm->vcpus[0]));
-	const struct block_counts *n = &d->blocks.counts;
+	const struct dbt_counts c = add_up(vm);
+	const struct blocks *b = &dbt_of(vm, 0)->code->blocks;
+	const struct block_counts *n = &b->counts;
 
 	(void)argc;
 	(void)argv;
 	log_text("%llu blocks translated to %llu KiB, %u live, %llu dropped for changed code, cache flushed %llu "
 		 "times\n",
-		 ULL(n->translated), ULL(n->bytes >> 10), d->blocks.nr_blocks, ULL(n->invalidated), ULL(n->flushes));
-	log_text("lookups: %llu hits, %llu misses; entered %llu times, %llu single steps\n",
-		 ULL(d->counts.lookups - d->counts.misses), ULL(d->counts.misses), ULL(d->counts.entries),
-		 ULL(d->counts.steps));
+		 ULL(n->translated), ULL(n->bytes >> 10), b->nr_blocks, ULL(n->invalidated), ULL(n->flushes));
+	log_text("lookups: %llu hits, %llu misses; entered %llu times, %llu single steps\n", ULL(c.lookups - c.misses),
+		 ULL(c.misses), ULL(c.entries), ULL(c.steps));
 	log_text("%llu links made, %llu undone; %llu hot blocks made anew\n", ULL(n->links), ULL(n->unlinks),
-		 ULL(d->counts.hot));
+		 ULL(c.hot));
 	log_text("left for: %llu jumps or helpers, %llu unlinked exits, %llu checks of groups, %llu limits\n",
-		 ULL(d->counts.jumps), ULL(d->counts.exits), ULL(d->counts.careful), ULL(d->counts.cuts));
+		 ULL(c.jumps), ULL(c.exits), ULL(c.careful), ULL(c.cuts));
 	log_text("helpers: %llu loads and %llu stores that missed the soft TLB, %llu instructions\n",
-		 ULL(d->counts.helper_loads), ULL(d->counts.helper_stores), ULL(d->counts.execs));
+		 ULL(c.helper_loads), ULL(c.helper_stores), ULL(c.execs));
 	return 0;
 }
 

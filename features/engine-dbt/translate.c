@@ -11,92 +11,6 @@
 #include "features/engine-dbt/observer.h"
 #include "features/engine-dbt/pass.h"
 
-void dbt_forget_jumps(struct dbt *d, uint64_t va)
-{
-	if (d->jump_ops != NULL)
-		d->jump_ops->forget(&d->jumps, va);
-	if (d->return_ops != NULL)
-		d->return_ops->forget(&d->returns, va);
-}
-
-static struct dbt *dbt_at(const struct vm *vm, unsigned vcpu)
-{
-	return dbt(mips_cpu(vm->vcpus[vcpu]));
-}
-
-/* True if some vCPU has translated code of the page. */
-static bool is_translated(const struct vm *vm, uint64_t gpa)
-{
-	for (unsigned n = 0; n < vm->nr_vcpus; n++)
-		if (blocks_in_page(&dbt_at(vm, n)->blocks, gpa))
-			return true;
-	return false;
-}
-
-/* Drops what all vCPUs made of [gpa, gpa + size), within one page. They are stopped. */
-static void drop_code(struct vm *vm, uint64_t gpa, uint64_t size)
-{
-	for (unsigned n = 0; n < vm->nr_vcpus; n++) {
-		struct dbt *d = dbt_at(vm, n);
-
-		if (blocks_invalidate(&d->blocks, gpa, size) != 0)
-			d->code_changed = true;
-	}
-	if (!is_translated(vm, gpa))
-		memory_mark_code(&vm->memory, gpa, false);
-}
-
-static void code_written(void *ctx, uint64_t gpa, uint64_t size)
-{
-	struct vm *vm = ctx;
-
-	smp_lock(&vm->memory.code_lock);
-	smp_stop_others(vm);
-	while (size != 0) {
-		uint64_t part = GUEST_PAGE_SIZE - (gpa & ~GUEST_PAGE_MASK);
-
-		part = part < size ? part : size;
-		drop_code(vm, gpa, part);
-		gpa += part;
-		size -= part;
-	}
-	smp_resume_others(vm);
-	smp_unlock(&vm->memory.code_lock);
-}
-
-/*
- * From now on stores to the page are heard of; those that vCPUs know the way to already take it no more. Before it is
- * translated: what is stored afterwards drops the translation.
- */
-static void mark_code(struct vm *vm, uint64_t gpa)
-{
-	if (memory_is_code(&vm->memory, gpa))
-		return;
-	memory_mark_code(&vm->memory, gpa, true);
-	smp_stop_others(vm);
-	for (unsigned n = 0; n < vm->nr_vcpus; n++)
-		mips_stlb_protect(mips_cpu(vm->vcpus[n]), gpa);
-	smp_resume_others(vm);
-}
-
-/* Marks that others may need stay; the next store to the page takes them away if nobody does. */
-static void unmark_all(const struct dbt *d)
-{
-	struct vm *vm = d->cpu.vcpu.vm;
-
-	for (uint32_t n = 0; n < d->blocks.nr_blocks && vm->nr_vcpus == 1; n++)
-		memory_mark_code(&vm->memory, d->blocks.blocks[n].key.gpa, false);
-}
-
-void dbt_flush_blocks(struct dbt *d)
-{
-	unmark_all(d);
-	blocks_flush(&d->blocks);
-	d->next_insn = 0;
-	dbt_forget_jumps(d, ~0ull);
-	dbt_tell_flushed(d->cpu.vcpu.vm);
-}
-
 static bool is_unmapped(uint64_t va)
 {
 	return va >> 62 == 2 || (va >= 0xffffffff80000000ull && va < 0xffffffffc0000000ull);
@@ -121,13 +35,13 @@ static void find_next_page(struct mips_cpu *c, struct mips_source *source)
  */
 static void add_exits(struct dbt *d, const struct x86_block *made, uint8_t *code, bool is_cut)
 {
-	struct blocks *b = &d->blocks;
+	struct blocks *b = &d->code->blocks;
 
 	for (unsigned n = 0; n < made->nr_exits; n++) {
 		const struct x86_exit *e = &made->exits[n];
 
 		b->exits[b->nr_exits++] = (struct block_exit){
-			.displacement = e->displacement != NULL ? code + (e->displacement - d->draft) : NULL,
+			.displacement = e->displacement != NULL ? code + (e->displacement - d->code->draft) : NULL,
 			.unlinked = e->unlinked,
 			.target = e->target,
 			.linkable = e->linkable && !is_cut,
@@ -140,11 +54,13 @@ static void add_exits(struct dbt *d, const struct x86_block *made, uint8_t *code
 /* Where a block counts its entries, if it is one that may be made anew. */
 static int32_t heat_of(struct dbt *d, const struct block_key *key)
 {
-	unsigned n = d->blocks.nr_blocks % DBT_HEAT;
+	const struct vm *vm = d->cpu.vcpu.vm;
+	unsigned n = d->code->blocks.nr_blocks % DBT_HEAT;
 
 	if (d->shape == NULL || d->counted || key->max != 0 || (key->mode & BLOCK_CAREFUL) != 0)
 		return 0;
-	d->heat[n] = d->shape->hot_after;
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		dbt_of(vm, i)->heat[n] = d->shape->hot_after;
 	return (int32_t)(offsetof(struct dbt, heat) + n * sizeof(d->heat[0]));
 }
 
@@ -178,19 +94,20 @@ static bool begins(const void *ctx, uint64_t pc)
 	return blocks_find(o->blocks, &key) != BLOCK_NONE;
 }
 
-/* A block that follows a path is made for good; others count how often they are entered. */
+/* A block that follows a path is made for good; others count how often they are entered. There is room. */
 static uint32_t translate(struct dbt *d, const struct block_key *key, const uint8_t *page, const uint64_t *path,
 			  unsigned nr_path)
 {
 	struct mips_cpu *c = &d->cpu;
-	struct blocks *b = &d->blocks;
+	struct dbt_code *all = d->code;
+	struct blocks *b = &all->blocks;
 	const struct others others = { .blocks = b, .key = *key };
 	struct mips_source source = { .cpu = c,
 				      .pc = key->pc,
 				      .page = page,
 				      .fixed_mapping = is_unmapped(key->pc),
 				      .max_insns = key->max,
-				      .several = d->runtime.atomics != NULL,
+				      .several = all->runtime.atomics != NULL,
 				      .through_branches = d->shape != NULL && d->shape->through_branches,
 				      .path = path,
 				      .nr_path = nr_path,
@@ -200,7 +117,7 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 				      .breakpoints = &d->breakpoints };
 	int32_t tlb = (int32_t)(offsetof(struct mips_cpu, stlbs) + (size_t)c->mode * sizeof(c->stlbs[0]));
 	struct x86_block made = {
-		.ir = d->ir,
+		.ir = all->ir,
 		.tlb_read = tlb + (int32_t)offsetof(struct mips_stlb, read),
 		.tlb_write = tlb + (int32_t)offsetof(struct mips_stlb, write),
 		.fetch_tlb = (int32_t)(offsetof(struct mips_cpu, itlbs) + (size_t)c->mode * sizeof(c->itlbs[0])),
@@ -214,42 +131,41 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 	uint8_t *code;
 	size_t bytes;
 
-	if (!blocks_have_room(b, X86_BLOCK_MAX_BYTES, X86_MAX_EXITS) || d->max_insns - d->next_insn < MIPS_BLOCK_INSNS)
-		dbt_flush_blocks(d);
 	made.heat = path == NULL ? heat_of(d, key) : 0;
-	mark_code(c->vcpu.vm, key->gpa);
-	source.insns = &d->insns[d->next_insn];
+	dbt_mark_code(c->vcpu.vm, key->gpa);
+	source.insns = &all->insns[all->next_insn];
 	find_next_page(c, &source);
-	mips_translate_block(&source, d->ir);
+	mips_translate_block(&source, all->ir);
 	/* Where it was cut at a branch it has the delay slot, too, and stops behind it. Blocks that follow do not. */
-	if (key->max != 0 && d->ir->nr_insns > key->max)
-		d->ir->nr_insns = key->max;
+	if (key->max != 0 && all->ir->nr_insns > key->max)
+		all->ir->nr_insns = key->max;
 	if ((key->mode & BLOCK_CAREFUL) == 0)
-		dbt_run_passes(d->ir, d->pass_work);
-	d->next_insn += source.nr_insns;
+		dbt_run_passes(all->ir, all->pass_work);
+	all->next_insn += source.nr_insns;
 	made.first_exit = b->nr_exits;
 	code = b->next;
-	a = (struct x86_asm){ .write = d->draft,
-			      .end = d->draft + X86_BLOCK_MAX_BYTES,
-			      .to_execute = b->arena.execute + (code - b->arena.write) - d->draft };
-	x86_lower(&d->runtime, d->lowering, &a, &made);
-	bytes = (size_t)(a.write - d->draft);
-	move_code(code, d->draft, bytes);
+	a = (struct x86_asm){ .write = all->draft,
+			      .end = all->draft + X86_BLOCK_MAX_BYTES,
+			      .to_execute = b->arena.execute + (code - b->arena.write) - all->draft };
+	x86_lower(&all->runtime, all->lowering, &a, &made);
+	bytes = (size_t)(a.write - all->draft);
+	move_code(code, all->draft, bytes);
 	b->next = code + (bytes + 7) / 8 * 8;
 	dbt_tell_emitted(&(struct dbt_unit){ .vm = c->vcpu.vm,
 					     .pc = key->pc,
 					     .gpa = key->gpa,
-					     .guest_bytes = d->ir->guest_bytes,
+					     .guest_bytes = all->ir->guest_bytes,
 					     .code = b->arena.execute + (code - b->arena.write),
 					     .bytes = bytes });
 	b->counts.bytes += bytes;
 	block = (struct block){ .key = *key,
 				.code = made.code,
-				.insns = d->ir->nr_insns,
-				.first = key->gpa - (key->pc - d->ir->first),
-				.bytes = d->ir->guest_bytes,
+				.insns = all->ir->nr_insns,
+				.first = key->gpa - (key->pc - all->ir->first),
+				.bytes = all->ir->guest_bytes,
 				.first_exit = made.first_exit,
-				.nr_exits = made.nr_exits };
+				.nr_exits = made.nr_exits,
+				.hot = path != NULL };
 	add_exits(d, &made, code, key->max != 0);
 	return blocks_add(b, &block);
 }
@@ -275,7 +191,30 @@ bool dbt_fetch_address(struct mips_cpu *c, uint64_t va, uint64_t *gpa)
 	return true;
 }
 
-uint32_t dbt_block_at_pc(struct mips_cpu *c, bool careful, uint32_t max)
+/* The block of a key, made if there is none; `link` leads to it from now on, unless all were dropped meanwhile. */
+static uint32_t make_block(struct dbt *d, const struct block_key *key, const uint8_t *page, uint32_t link)
+{
+	struct vm *vm = d->cpu.vcpu.vm;
+	struct blocks *b = &d->code->blocks;
+	uint64_t flushes = b->counts.flushes;
+	uint32_t n;
+
+	smp_lock(&vm->memory.code_lock);
+	n = blocks_find(b, key);
+	if (n == BLOCK_NONE) {
+		d->counts.misses++;
+		dbt_make_room(vm);
+		n = blocks_find(b, key);
+	}
+	if (n == BLOCK_NONE)
+		n = translate(d, key, page, NULL, 0);
+	if (link != EXIT_NONE && flushes == b->counts.flushes)
+		d->linking->link(b, link, n);
+	smp_unlock(&vm->memory.code_lock);
+	return n;
+}
+
+uint32_t dbt_block_at_pc(struct mips_cpu *c, bool careful, uint32_t max, uint32_t link)
 {
 	struct dbt *d = dbt(c);
 	struct block_key key = { .pc = c->pc, .mode = c->code_mode | (careful ? BLOCK_CAREFUL : 0), .max = max };
@@ -285,21 +224,38 @@ uint32_t dbt_block_at_pc(struct mips_cpu *c, bool careful, uint32_t max)
 	d->counts.lookups++;
 	if (!dbt_fetch_address(c, c->pc, &key.gpa))
 		return BLOCK_NONE;
-	n = blocks_find(&d->blocks, &key);
-	if (n == BLOCK_NONE) {
+	n = blocks_find(&d->code->blocks, &key);
+	if (n == BLOCK_NONE || link != EXIT_NONE) {
 		page = memory_borrow(&c->vcpu.vm->memory, key.gpa & GUEST_PAGE_MASK, GUEST_PAGE_SIZE);
 		if (page == NULL) {
 			mips_take(c, c->pc, false, EXC_IBE, false);
 			return BLOCK_NONE;
 		}
-		d->counts.misses++;
-		smp_lock(&c->vcpu.vm->memory.code_lock);
-		n = translate(d, &key, page, NULL, 0);
-		smp_unlock(&c->vcpu.vm->memory.code_lock);
+		n = make_block(d, &key, page, link);
 	}
 	if (!careful && max == 0 && d->jump_ops != NULL)
-		d->jump_ops->remember(&d->jumps, c->pc, c->fetch_key, d->blocks.blocks[n].code);
+		d->jump_ops->remember(&d->jumps, c->pc, c->fetch_key, d->code->blocks.blocks[n].code);
 	return n;
+}
+
+/* Another one takes the place of a block, if that is not made along a way yet. */
+static void replace(struct dbt *d, const struct block_key *key, const uint8_t *page, const uint64_t *path,
+		    unsigned nr_path)
+{
+	struct vm *vm = d->cpu.vcpu.vm;
+	struct blocks *b = &d->code->blocks;
+	uint32_t n;
+
+	smp_lock(&vm->memory.code_lock);
+	dbt_make_room(vm);
+	n = blocks_find(b, key);
+	if (n != BLOCK_NONE && !b->blocks[n].hot) {
+		d->counts.hot++;
+		blocks_retire(b, n);
+		dbt_dropped(vm, &b->blocks[n]);
+		translate(d, key, page, path, nr_path);
+	}
+	smp_unlock(&vm->memory.code_lock);
 }
 
 void dbt_follow_path(struct mips_cpu *c)
@@ -313,36 +269,12 @@ void dbt_follow_path(struct mips_cpu *c)
 
 	if (mips_breakpoint_at(&d->breakpoints, c->pc) || !dbt_fetch_address(c, c->pc, &key.gpa))
 		return;
-	n = blocks_find(&d->blocks, &key);
+	n = blocks_find(&d->code->blocks, &key);
 	if (n != BLOCK_NONE)
 		d->heat[n % DBT_HEAT] = UINT32_MAX;
 	nr_path = d->shape->follow(d, path);
 	page = memory_borrow(&c->vcpu.vm->memory, key.gpa & GUEST_PAGE_MASK, GUEST_PAGE_SIZE);
 	/* Code is translated for the mode that the guest is in. */
-	if (page == NULL || c->code_mode != key.mode)
-		return;
-	smp_lock(&c->vcpu.vm->memory.code_lock);
-	n = blocks_find(&d->blocks, &key);
-	if (n != BLOCK_NONE) {
-		d->counts.hot++;
-		blocks_drop(&d->blocks, n);
-		translate(d, &key, page, path, nr_path);
-	}
-	smp_unlock(&c->vcpu.vm->memory.code_lock);
-}
-
-static void fetch_changed(struct mips_cpu *c, uint64_t va)
-{
-	dbt_forget_jumps(dbt(c), va);
-	if (dbt(c)->counted)
-		vcpu_kick(&c->vcpu, ATTN_IRQ); /* the next instruction is fetched anew */
-}
-
-void dbt_watch_code(struct dbt *d)
-{
-	struct memory *memory = &d->cpu.vcpu.vm->memory;
-
-	memory->code_written = code_written;
-	memory->code_ctx = d->cpu.vcpu.vm;
-	d->cpu.fetch_changed = fetch_changed;
+	if (page != NULL && c->code_mode == key.mode)
+		replace(d, &key, page, path, nr_path);
 }

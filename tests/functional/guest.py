@@ -55,7 +55,7 @@ def _variant(name, base, values):
 
 def variant(name, base, **values):
     """Builds defconfig `base` with other values of symbols (True and False for bool), once; returns its folder."""
-    plain = {symbol: {True: "y", False: "n"}.get(value, value) for symbol, value in values.items()}
+    plain = {symbol: "ny"[value] if isinstance(value, bool) else value for symbol, value in values.items()}
     return _variant(name, base, tuple(plain.items()))
 
 

@@ -105,6 +105,17 @@ def test_linux_computes_the_same_on_all(linux):
     assert len(sums) == 24 and len(set(sums)) == 1, text
 
 
+def test_code_is_dropped_while_others_run_it():
+    """A code cache that is much too small: all translations go again and again, which all vCPUs share, and the sums are right."""
+    with Guest(variant("smp-small-cache", "linux_octeon_smp", CODE_CACHE_MB=1) / "husk") as guest:
+        guest.boot()
+        test_linux_computes_the_same_on_all(guest)
+        guest.type("\x01cdbt\r")
+        assert int(guest.match(r"cache flushed (\d+) times")[1]) > 100
+        guest.type("\x01x")
+        guest.end()
+
+
 def test_linux_starts_again_and_ends_busy(linux):
     """With a program on each vCPU: reboot, and power-off."""
     busy = "for n in 1 2 3 4; do sh -c 'while :; do :; done' & done"

@@ -3,7 +3,7 @@
 /* sources: tests/fuzz/beside_interp.c tests/fuzz/beside_dbt.c tests/fuzz/mips_guest.c tests/unit/fake_platform.c */
 /* sources: core/feature.c core/log.c core/memory.c core/bus.c core/smp.c core/timer.c features/timer-icount/icount.c */
 /* sources: features/engine-interp/page.c features/engine-interp/breakpoint.c */
-/* sources: features/engine-dbt/blocks.c features/engine-dbt/create.c features/engine-dbt/dbt.c */
+/* sources: features/engine-dbt/blocks.c features/engine-dbt/code.c features/engine-dbt/create.c features/engine-dbt/dbt.c */
 /* sources: features/engine-dbt/observer.c features/engine-dbt/part.c features/engine-dbt/pass.c */
 /* sources: features/engine-dbt/step.c features/engine-dbt/translate.c */
 /* sources: features/dbt-groups/groups.c features/dbt-jumps/jumps.c features/dbt-linking/linking.c */

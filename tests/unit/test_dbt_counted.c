@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sources: core/smp.c tests/unit/mips_fixture.c tests/unit/fake_platform.c core/feature.c core/log.c core/memory.c core/bus.c */
-/* sources: core/timer.c features/timer-icount/icount.c features/engine-dbt/blocks.c features/engine-dbt/create.c */
+/* sources: core/timer.c features/timer-icount/icount.c features/engine-dbt/blocks.c features/engine-dbt/code.c features/engine-dbt/create.c */
 /* sources: features/engine-dbt/dbt.c features/engine-dbt/helpers.c features/engine-dbt/observer.c features/engine-dbt/part.c */
 /* sources: features/engine-dbt/pass.c features/engine-dbt/step.c features/engine-dbt/translate.c features/dbt-groups/groups.c */
 /* sources: features/dbt-jumps/jumps.c features/dbt-linking/linking.c features/dbt-superblocks/superblocks.c */
@@ -23,7 +23,7 @@
  */
 static void test_cut_block_is_not_linked(void **state)
 {
-	const struct blocks *b = &dbt(f->cpu)->blocks;
+	const struct blocks *b = &dbt(f->cpu)->code->blocks;
 	unsigned cut = 0;
 
 	(void)state;

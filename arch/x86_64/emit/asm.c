@@ -480,6 +480,20 @@ void x86_ud2(struct x86_asm *a)
 	opcode(a, 0x0f0b);
 }
 
+/* The NOPs that the SDM recommends (2B, NOP). */
+void x86_align(struct x86_asm *a, unsigned after)
+{
+	switch (-((uintptr_t)a->write + after) & 3) {
+	case 1: byte(a, 0x90); break;
+	case 2: opcode(a, 0x6690); break;
+	case 3:
+		opcode(a, 0x0f1f);
+		byte(a, 0x00);
+		break;
+	default: break;
+	}
+}
+
 void x86_patch(uint8_t *displacement, ptrdiff_t to_execute, uint64_t target)
 {
 	uint64_t next = (uint64_t)(uintptr_t)displacement + (uint64_t)to_execute + 4;

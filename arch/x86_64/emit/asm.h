@@ -193,7 +193,13 @@ void x86_ret(struct x86_asm *a);
 /** UD2, for places that must not be reached. */
 void x86_ud2(struct x86_asm *a);
 
-/** Sets a displacement written by x86_jmp(), x86_jcc() or x86_call() to a target; one aligned-or-not 32-bit store. */
+/** Fills up so that what comes `after` bytes later is aligned to 4 bytes in the writable view. */
+void x86_align(struct x86_asm *a, unsigned after);
+
+/**
+ * Sets a displacement written by x86_jmp(), x86_jcc() or x86_call() to a target; one 32-bit store. Where it is aligned
+ * other CPUs may be executing the instruction: each goes to the old target or to the new one.
+ */
 void x86_patch(uint8_t *displacement, ptrdiff_t to_execute, uint64_t target);
 
 #endif

@@ -117,6 +117,7 @@ static void emit_exit(struct x86_lowering *s, unsigned n, unsigned insns, bool l
 	}
 	if (loops)
 		attend(s, n);
+	x86_align_link(s->r, s->a);
 	e->displacement = x86_jmp(s->a, 0);
 }
 

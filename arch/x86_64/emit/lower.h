@@ -176,6 +176,12 @@ void x86_emit_jump(const struct x86_runtime *r, struct x86_asm *a);
 /** Writes a jump to a guest address that is known; pending attention is looked at if `looks`. */
 void x86_emit_jump_to(const struct x86_runtime *r, struct x86_asm *a, uint64_t target, bool looks);
 
+/**
+ * Before a JMP or CALL that is linked later: with other vCPUs, which may be executing it then, its displacement is
+ * aligned.
+ */
+void x86_align_link(const struct x86_runtime *r, struct x86_asm *a);
+
 /** Writes the shared code. layout and helpers are set, and what of the host's CPU may be used. */
 void x86_emit_runtime(struct x86_runtime *r, struct x86_asm *a);
 

@@ -45,6 +45,7 @@ static uint8_t *emit_call(const struct x86_runtime *r, struct x86_asm *a, uint64
 	x86_mov_imm(a, RAX, back);
 	x86_alu_load(a, ALU_XOR, true, RAX, x86_at(RBP, r->layout.fetch_key));
 	x86_push(a, RAX);
+	x86_align_link(r, a);
 	call = x86_call(a, 0);
 	x86_pop(a, RAX);
 	return call;

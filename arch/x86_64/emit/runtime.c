@@ -194,6 +194,12 @@ static void emit_exec_stub(struct x86_runtime *r, struct x86_asm *a, bool fp)
 	finish_stub(r, a, RAX);
 }
 
+void x86_align_link(const struct x86_runtime *r, struct x86_asm *a)
+{
+	if (r->atomics != NULL)
+		x86_align(a, 1); /* behind the opcode, E8 or E9 */
+}
+
 void x86_emit_runtime(struct x86_runtime *r, struct x86_asm *a)
 {
 	emit_enter(r, a);
