@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from guest import PROMPT, Guest, patched, small_smp_kernel, variant
+from guest import PROMPT, Guest, make_run, patched, small_smp_kernel, variant
 
 LONG = os.environ.get("HUSK_LONG")
 ROUNDS = 100_000_000 if LONG else 1000
@@ -88,8 +88,23 @@ def linux_on_four(built):
         yield guest
 
 
+def test_linux_on_the_cpus_of_a_pc(built):
+    """The same on the CPUs that the computer has, of which two vCPUs share one at least."""
+    with Guest(*make_run(built("pc_octeon_smp"))) as guest:
+        guest.boot()
+        uses_all(guest)
+        guest.type("poweroff\r")
+        assert "husk: guest powered off" in guest.end()
+        assert guest.status == 0
+
+
 def test_linux_uses_all(linux):
     """All processors are there, each runs what it is told to, and gets interrupts of the others."""
+    uses_all(linux)
+
+
+def uses_all(linux):
+    """Four processors that work."""
     assert linux.run("grep -c ^processor /proc/cpuinfo").strip() == "4"
     for n in range(4):
         assert linux.run(f"taskset {1 << n:x} sh -c 'cut -d\" \" -f39 /proc/self/stat'").strip() == str(n)
