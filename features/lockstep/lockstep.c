@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Lockstep: stops at given instruction counts and writes digests of the guest's state
- * there, and all of it at the last one. tests/lockstep runs two images and compares.
+ * Lockstep: stops at given instruction counts of vCPU 0 and writes digests of the guest's
+ * state there, and all of it at the last one. tests/lockstep runs two images and compares.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -67,7 +67,8 @@ static void write_record(struct vcpu *v)
 	struct digests d = { .visitor.value = add_value };
 	struct lockstep_output *o = &lockstep.records;
 
-	lockstep_visit(v, &d.visitor);
+	for (unsigned n = 0; n < v->vm->nr_vcpus; n++)
+		lockstep_visit(v->vm->vcpus[n], &d.visitor);
 	lockstep_print(o, "%" PRIu64 " %016" PRIx64, v->instructions, v->vm->engine->get_register(v, 0));
 	for (unsigned n = 0; n < LOCKSTEP_PARTS; n++)
 		lockstep_print(o, " %016" PRIx64, d.part[n]);
@@ -77,10 +78,18 @@ static void write_record(struct vcpu *v)
 
 /* --- the whole state */
 
+struct printer {
+	struct lockstep_visitor visitor; /* first */
+	unsigned vcpu;
+};
+
 static void print_value(struct lockstep_visitor *self, enum lockstep_part part, const char *name, uint64_t value)
 {
-	(void)self;
+	const struct printer *p = (const struct printer *)self;
+
 	(void)part;
+	if (p->vcpu != 0)
+		lockstep_print(&lockstep.dump, "%u:", p->vcpu);
 	lockstep_print(&lockstep.dump, "%s %016" PRIx64 "\n", name, value);
 }
 
@@ -111,14 +120,15 @@ static void write_block(void)
 
 static void write_dump(struct vcpu *v)
 {
-	struct lockstep_visitor visitor = { .value = print_value };
+	struct printer printer = { .visitor.value = print_value };
 	const struct memory *m = &v->vm->memory;
 
 	if (lockstep.dump.fd < 0)
 		return;
 	write_place(v);
 	write_block();
-	lockstep_visit(v, &visitor);
+	for (; printer.vcpu < v->vm->nr_vcpus; printer.vcpu++)
+		lockstep_visit(v->vm->vcpus[printer.vcpu], &printer.visitor);
 	for (unsigned r = 0; r < m->nr_ram; r++) {
 		lockstep_print(&lockstep.dump, "@ram %" PRIx64 " %" PRIu64 "\n", m->ram[r].gpa, m->ram[r].size);
 		lockstep_write(&lockstep.dump, m->ram[r].hva, m->ram[r].size);

@@ -42,7 +42,8 @@ def pair(machine):
 @pytest.mark.parametrize("machine", lockstep.MACHINES)
 def test_engines_agree(machine):
     """The state is the same over the boot of a kernel."""
-    report = lockstep.compare(pair(machine), INSTRUCTIONS)
+    # With several vCPUs they are those of the first one.
+    report = lockstep.compare(pair(machine), INSTRUCTIONS // (4 if "smp" in machine else 1))
     assert report is None, report
 
 
