@@ -4,17 +4,23 @@
 
 #include "features/gdb-stub/server.h"
 
+/* Others may run when the guest is to stop: they see to it when they come out of guest code. */
 static void hold_time(struct gdb *g, bool hold)
 {
+	struct vm *vm = g->vm;
+
+	smp_lock(&vm->memory.code_lock);
+	smp_stop_others(vm);
 	for (unsigned i = 0; i < g->vm->nr_vcpus; i++) {
 		struct vcpu *v = g->vm->vcpus[i];
 
 		if (g->vm->engine->hold_time != NULL)
 			g->vm->engine->hold_time(v, hold);
 		/* Timers that came meanwhile have waited. */
-		if (!hold)
-			vcpu_kick(v, ATTN_TIMER);
+		vcpu_kick(v, hold ? ATTN_DEBUG : ATTN_TIMER);
 	}
+	smp_resume_others(vm);
+	smp_unlock(&vm->memory.code_lock);
 }
 
 void gdb_go(struct gdb *g, bool step)
@@ -30,9 +36,9 @@ static bool halt(struct gdb *g, enum gdb_signal signal)
 {
 	if (g->stopped)
 		return false;
+	g->stopped = g->vm->stopped = true;
 	hold_time(g, true);
 	console_flush(&g->vm->console);
-	g->stopped = g->vm->stopped = true;
 	g->step = g->resuming = g->at_watchpoint = false;
 	g->signal = signal;
 	return true;
@@ -135,7 +141,7 @@ void gdb_resume_by_thread(struct gdb *g, struct gdb_scan *s)
 
 /* Running. */
 
-/* Looks at what the engine reached. Returns true if the guest was stopped for it. */
+/* Looks at what the engine reached. Returns true if the guest was stopped for it, or by another vCPU before. */
 static bool take_event(struct gdb *g, struct vcpu *v)
 {
 	enum debug_event event = v->debug.event;
@@ -143,11 +149,17 @@ static bool take_event(struct gdb *g, struct vcpu *v)
 	v->debug.event = DEBUG_NOTHING;
 	if (event == DEBUG_NOTHING)
 		return false;
-	g->vcpu = v->id;
-	if (event == DEBUG_WATCHPOINT)
+	vm_lock(g->vm);
+	if (g->stopped) {
+		/* It stands where it hits it again. */
+	} else if (event == DEBUG_WATCHPOINT) {
+		g->vcpu = v->id;
 		stop_at_watchpoint(g, v->debug.address);
-	else
+	} else {
+		g->vcpu = v->id;
 		gdb_stop(g, GDB_SIGNAL_TRAP);
+	}
+	vm_unlock(g->vm);
 	return true;
 }
 
@@ -183,22 +195,48 @@ static enum engine_exit run_comparing(struct gdb *g, struct vcpu *v)
 	return why;
 }
 
+/* What the debugger wants of this vCPU first. It is told when the guest stops again. */
+enum first { NOTHING_FIRST, ONE_FIRST, ONE_ONLY };
+
+static enum first take_first(struct gdb *g, const struct vcpu *v)
+{
+	enum first first;
+
+	if (!g->resuming || v->id != g->vcpu)
+		return NOTHING_FIRST;
+	first = g->step ? ONE_ONLY : ONE_FIRST;
+	g->resuming = g->step = false;
+	return first;
+}
+
+static void end_step(struct gdb *g, const struct vcpu *v)
+{
+	vm_lock(g->vm);
+	if (!g->stopped)
+		g->vcpu = v->id;
+	gdb_stop(g, GDB_SIGNAL_TRAP);
+	vm_unlock(g->vm);
+}
+
 enum engine_exit gdb_run(struct gdb *g, struct vcpu *v)
 {
+	enum first first = NOTHING_FIRST;
 	enum engine_exit why;
+	bool stopped;
 
-	if (g->stopped)
+	vm_lock(g->vm);
+	stopped = g->stopped;
+	if (!stopped)
+		first = take_first(g, v);
+	vm_unlock(g->vm);
+	if (stopped)
 		return ENGINE_ATTENTION;
-	if (g->resuming) {
-		bool step = g->step;
-
-		g->resuming = g->step = false;
+	if (first != NOTHING_FIRST) {
 		why = run_one(g, v);
 		if (take_event(g, v))
 			return ENGINE_ATTENTION;
-		if (step) {
-			g->vcpu = v->id;
-			gdb_stop(g, GDB_SIGNAL_TRAP);
+		if (first == ONE_ONLY) {
+			end_step(g, v);
 			return ENGINE_ATTENTION;
 		}
 		if (why != ENGINE_ATTENTION || vcpu_attention(v) != 0)

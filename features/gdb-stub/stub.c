@@ -53,14 +53,51 @@ static void take_input(struct stub *stub)
 	} while (size > 0);
 }
 
-/* In place of engine.run(). The run loop comes by after everything that wakes the vCPU. */
+/*
+ * Others are on their way out of guest code when the guest was stopped; the debugger is to find them there. Those that
+ * wait for a lock in it get it meanwhile.
+ */
+static void wait_for_others(struct vm *vm)
+{
+	bool out;
+
+	do {
+		smp_lock(&vm->memory.code_lock);
+		out = smp_stop_others(vm);
+		smp_resume_others(vm);
+		smp_unlock(&vm->memory.code_lock);
+	} while (!out);
+}
+
+static bool is_stopped(struct stub *stub)
+{
+	bool stopped;
+
+	vm_lock(stub->server.vm);
+	stopped = stub->server.stopped;
+	vm_unlock(stub->server.vm);
+	return stopped;
+}
+
+/*
+ * In place of engine.run(). The run loop comes by after everything that wakes the vCPU. The debugger is vCPU 0's: others
+ * have nothing to do while the guest is stopped.
+ */
 static enum engine_exit run(struct vcpu *v)
 {
 	struct stub *stub = v->vm->run_ctx;
 
-	take_input(stub);
-	if (!stub->server.stopped)
+	if (v->id == 0) {
+		if (is_stopped(stub))
+			wait_for_others(v->vm);
+		vm_lock(v->vm);
+		take_input(stub);
+		vm_unlock(v->vm);
+	}
+	if (!is_stopped(stub))
 		return gdb_run(&stub->server, v);
+	if (v->id != 0)
+		return ENGINE_IDLE;
 	if (vcpu_attention(v) == 0)
 		plat_wait(&v->attention);
 	return ENGINE_ATTENTION;

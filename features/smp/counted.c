@@ -41,7 +41,7 @@ static void bring(struct smp_cpu *cpu, struct smp_vcpu *v, uint64_t end)
 {
 	const struct vm *vm = cpu->smp->vm;
 
-	while (time_of(v) < end && !vm_is_requested(vm)) {
+	while (time_of(v) < end && !vm_is_requested(vm) && !vm->stopped) {
 		uint64_t left = end - time_of(v), match = vm->timer->until_match(v->vcpu);
 
 		if (has_work(v))
@@ -89,6 +89,12 @@ void smp_take_counted_turns(struct smp_cpu *cpu)
 	while (!vm_is_requested(vm)) {
 		uint64_t end;
 
+		/* By vCPU 0 a debugger lets the guest go on. */
+		if (vm->stopped) {
+			smp_switch(cpu, cpu->vcpus[0]);
+			vcpu_turn(cpu->vcpus[0]->vcpu);
+			continue;
+		}
 		smp_share_deadline(cpu, false); /* of devices, whose time is the host's */
 		end = end_of_round(cpu, now(cpu));
 		if (end == UINT64_MAX) {

@@ -31,6 +31,14 @@ def build_host(request):
     return host, variant(request.param, base, GDB_STUB="y", **values)
 
 
+#: ways to run four vCPUs
+SEVERAL = {
+    "threads": {},
+    "threads-interp": {"ENGINE_INTERP": True},
+    "turns": {"SMP_ONE_CPU": True},
+}
+
+
 class Guest:
     """A guest on its console, and where its stub listens."""
 
@@ -200,6 +208,58 @@ def test_attach_to_a_running_guest(host):
             gdb.child.sendline("continue")
             guest.console.expect("ended by the user")
             guest.console.expect(pexpect.EOF)
+
+
+@pytest.mark.parametrize("kind", SEVERAL)
+def test_several_vcpus(kind):
+    """Each vCPU is a thread: all stop with one, which is named; registers are each one's own, and so is a step."""
+    out = variant(f"gdb-smp-{kind}", "linux_octeon_smp", GDB_STUB=True, **SEVERAL[kind])
+    with Guest("linux", out) as guest, debug(guest, out) as gdb:
+        assert len(re.findall(r"vCPU \d of ", gdb.do("info threads"))) == 4
+        gdb.child.sendline("continue")
+        guest.console.expect_exact(SHELL_PROMPT)
+        gdb.child.send(CTRL_C)
+        gdb.child.expect_exact("SIGINT")
+        gdb.child.expect_exact(GDB_PROMPT)
+        gdb.do("break version_proc_show")
+        for cpu in (2, 1, 3):
+            gdb.child.sendline("continue")
+            guest.console.send(f"taskset {1 << cpu:x} cat /proc/version\r")
+            gdb.child.expect(rf"Thread {cpu + 1} hit Breakpoint 1, 0x\w+ in version_proc_show")
+            gdb.child.expect_exact(GDB_PROMPT)
+            check_step(gdb, cpu + 1)
+        assert "detached" in gdb.do("detach")
+        guest.console.send("echo all-$((3 + 4))\r")
+        guest.console.expect_exact("all-7")
+
+
+def test_vcpus_in_counted_turns():
+    """Where turns end by instructions nobody has one while the guest is stopped, but for the debugger."""
+    out = variant("gdb-smp-icount", "linux_octeon_smp", GDB_STUB=True, SMP_ONE_CPU=True, TIMER_ICOUNT=True)
+    with Guest("linux", out) as guest, debug(guest, out) as gdb:
+        for function in ("start_kernel", "rest_init"):
+            gdb.do(f"tbreak {function}")
+            said = gdb.do("continue")
+            assert re.search(rf"Thread 1 hit Temporary breakpoint \d, 0x\w+ in {function}", said), said
+            before = gdb.number("$pc")
+            gdb.do("stepi")
+            assert gdb.number("$pc") != before
+        assert "detached" in gdb.do("detach")
+        guest.console.expect_exact("Brought up 1 node, 4 CPUs")
+
+
+def check_step(gdb, thread):
+    """A step is the vCPU's own; the others' registers can be looked at."""
+    before = gdb.number("$pc")
+    gdb.do("stepi")
+    assert gdb.number("$pc") == before + 4
+    assert f"is {thread} " in gdb.do("thread")
+    stacks = set()
+    for other in range(1, 5):
+        gdb.do(f"thread {other}")
+        stacks.add(gdb.number("$sp"))
+    assert len(stacks) == 4
+    gdb.do(f"thread {thread}")
 
 
 def test_lost_debugger(host):

@@ -27,6 +27,29 @@ uint32_t mips_count(struct mips_cpu *c)
 	return (c->cp0.cause & CAUSE_DC) ? c->stopped_count : (uint32_t)counter_read(c);
 }
 
+/* Counters of several vCPUs lose the same, to the tick, or the guest's time would go backwards from one to the next. */
+static void lose(struct mips_cpu *c, uint64_t ticks)
+{
+	struct guest_counter *counter = &c->counter;
+
+	counter->offset -= ticks;
+	if (counter->armed)
+		c->vcpu.vm->timer->set_compare(counter, counter->compare);
+}
+
+static void release_time(struct mips_cpu *c)
+{
+	const struct vcpu *v = &c->vcpu;
+	uint64_t offset = c->counter.offset;
+
+	if (v->id != 0) {
+		lose(c, mips_cpu(v->vm->vcpus[0])->lost_count);
+		return;
+	}
+	v->vm->timer->write(&c->counter, c->held_count);
+	c->lost_count = offset - c->counter.offset;
+}
+
 void mips_hold_time(struct vcpu *v, bool hold)
 {
 	struct mips_cpu *c = mips_cpu(v);
@@ -34,7 +57,7 @@ void mips_hold_time(struct vcpu *v, bool hold)
 	if (hold)
 		c->held_count = counter_read(c);
 	else if (c->time_held)
-		v->vm->timer->write(&c->counter, c->held_count);
+		release_time(c);
 	c->time_held = hold;
 }
 

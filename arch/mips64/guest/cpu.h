@@ -209,6 +209,7 @@ struct mips_cpu {
 	uint32_t compare;
 	uint32_t stopped_count;       /**< Count while Cause.DC is set */
 	uint64_t held_count;          /**< of the counter, while time_held */
+	uint64_t lost_count;          /**< vCPU 0: of the last time that it was held; the others' lose as much */
 	bool time_held;               /**< a debugger holds the guest */
 	uint64_t unknown_cp0;         /**< accesses to CP0 registers that the model lacks */
 	bool watch_data, watch_fetch; /**< some WatchLo has R or W, or I, set */

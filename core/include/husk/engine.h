@@ -67,6 +67,7 @@ struct engine {
 	int (*set_watchpoint)(struct vcpu *v, uint64_t gva, uint64_t size, unsigned access, bool on);
 	/**
 	 * Makes guest time stand still (and go on) while a debugger holds the guest, so that it finds no deadline missed.
+	 * For each vCPU in order while all are stopped: they lose the same time.
 	 * NULL: it goes on all the time.
 	 */
 	void (*hold_time)(struct vcpu *v, bool hold);
