@@ -44,6 +44,8 @@ def small_image(config):
     """The same with our own kernel. pc_pvh has VMX by itself."""
     if config == "pc_pvh":
         return small_x86_guest(config) / "husk"
+    if config == "pc_pvh_smp":
+        return variant("vmx-small-pc_pvh_smp", config, VCPUS=2, IMAGE_CUSTOM=True, CUSTOM_KERNEL=str(small_x86_kernel())) / "husk"
     return variant(f"vmx-small-{config}", config, HVM_VMX=True, LOCAL_APIC_VIRTUAL=False, IMAGE_CUSTOM=True,
                    CUSTOM_KERNEL=str(small_x86_kernel())) / "husk"  # fmt: skip
 
@@ -116,6 +118,13 @@ def test_registers(config, vmx, model, tmp_path):
     """FPU registers survive exits, NMIs come one after the other; from the first CPUs with unrestricted guests on."""
     said = run_mode(config, "f", tmp_path, f"vmx={vmx}", model=model)
     assert "FPU registers are kept" in said and "NMIs 3\nnested 0\n" in said
+
+
+@pytest.mark.parametrize("vmx, least, most", [("full", 0, 100000), in_long("plain", 200000, 20000000)])
+def test_spinning_vcpu_gives_way(vmx, least, most, tmp_path):
+    """Of two vCPUs in turn on one CPU, one that spins exits (PAUSE-loop exiting), long before its turn of 2 ms is over."""
+    said = run_mode("pc_pvh_smp", "p", tmp_path, f"vmx={vmx}")
+    assert least <= int(re.search(r"ticks a round (\d+)", said)[1]) < most
 
 
 @pytest.mark.parametrize(

@@ -96,8 +96,8 @@ static void test_all_there(void **state)
 	assert_int_equal(c.entry & ENTRY_IA32E, 0);
 	assert_int_equal(c.cpu & (CPU_CR3_LOAD | CPU_CR3_STORE), 0); /* by the true controls */
 	assert_int_equal(c.cpu & (CPU_TPR_SHADOW | CPU_CR8_LOAD | CPU_CR8_STORE), CPU_TPR_SHADOW);
-	assert_int_equal(c.cpu2 & (CPU2_EPT | CPU2_UNRESTRICTED | CPU2_VPID | CPU2_RDTSCP),
-			 CPU2_EPT | CPU2_UNRESTRICTED | CPU2_VPID | CPU2_RDTSCP);
+	assert_int_equal(c.cpu2 & (CPU2_EPT | CPU2_UNRESTRICTED | CPU2_VPID | CPU2_RDTSCP | CPU2_PAUSE_LOOP),
+			 CPU2_EPT | CPU2_UNRESTRICTED | CPU2_VPID | CPU2_RDTSCP | CPU2_PAUSE_LOOP);
 	assert_int_equal(c.cr4_fixed1, 0x3727ff);
 }
 
@@ -117,7 +117,7 @@ static void test_optional_parts(void **state)
 
 	(void)state;
 	assert_null(vmx_find_capabilities(read_msr, true, &c));
-	assert_int_equal(c.cpu2 & (CPU2_VPID | CPU2_WBINVD), 0);
+	assert_int_equal(c.cpu2 & (CPU2_VPID | CPU2_WBINVD | CPU2_PAUSE_LOOP), 0);
 	assert_int_equal(c.cpu2 & CPU2_RDTSCP, CPU2_RDTSCP);
 	assert_int_equal(c.pin & PIN_PREEMPTION, 0);
 	assert_int_equal(c.cpu & (CPU_TPR_SHADOW | CPU_CR8_LOAD | CPU_CR8_STORE), CPU_CR8_LOAD | CPU_CR8_STORE);

@@ -349,6 +349,7 @@ static void test_reasons(void **state)
 	assert_true(run_once(REASON_EPT, 0x584).fetch);
 	for (uint32_t reason = REASON_VMCLEAR; reason <= REASON_VMXON; reason++)
 		assert_int_equal(run_once(reason, 0).cause, HVM_FORBIDDEN);
+	assert_int_equal(run_once(REASON_PAUSE, 0).cause, HVM_SPIN);
 	assert_int_equal(run_once(REASON_EPT_MISCONFIG, 0).cause, HVM_UNKNOWN);
 	assert_int_equal(run_once(0x7f, 0).cause, HVM_UNKNOWN);
 	assert_string_equal(vmx_exit_name(REASON_HLT), "HLT");

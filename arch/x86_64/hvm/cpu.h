@@ -196,9 +196,11 @@ struct x86_cpu {
 	struct xen_x86 *xen;     /**< the x86 part of the Xen ABI, or NULL */
 	bool stopped;            /**< waits to be started; see smp/smp.h, as for the next */
 	bool down;               /**< does not run, whatever its state; set from any CPU */
-	bool stepping;           /**< one instruction only: #DB comes back to us */
-	bool seen_user;          /**< has run in user mode since the last reset */
-	int window;              /**< vector that waits until the guest takes interrupts, or -1 */
+	/** Called when the guest spins on PAUSE for longer than a lock is held. NULL, as with a CPU of its own: it may. */
+	void (*spins)(struct x86_cpu *c);
+	bool stepping;                        /**< one instruction only: #DB comes back to us */
+	bool seen_user;                       /**< has run in user mode since the last reset */
+	int window;                           /**< vector that waits until the guest takes interrupts, or -1 */
 	struct x86_interrupts *window_source; /**< ...and where it is from */
 	/** or NULL; if hardware_apic is true, the CPU can take it over */
 	struct x86_virtual_apic *virtual_apic;

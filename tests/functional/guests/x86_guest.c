@@ -9,6 +9,7 @@
  *   m  an instruction for devices that husk does not know
  *   s  spins with interrupts off
  *   e  gives back what is typed, between interrupts that it sends itself without end, up to a q
+ *   p  two vCPUs that wait for each other by spinning: ticks of the TSC that a round takes
  *   f  checks that FPU registers survive exits and that NMIs do not nest
  */
 #include "x86_guest.h"
@@ -215,6 +216,7 @@ void guest_main(void)
 	case 'h': hostile_then_good(); break;
 	case 'c': costs(); break;
 	case 'e': echo(); break;
+	case 'p': spin_together(); break;
 	case 'f': check_registers(); break;
 	case 't': __asm__ volatile("lidt %0; ud2" : : "m"(*(const uint8_t(*)[10]) "\0\0\0\0\0\0\0\0\0\0")); break;
 	case 'n': ((void (*)(void))ACPI_TABLES)(); break;

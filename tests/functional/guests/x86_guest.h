@@ -87,5 +87,6 @@ void set_up_apic(void);
 
 void hostile(void);
 void costs(void);
+void spin_together(void);
 
 #endif

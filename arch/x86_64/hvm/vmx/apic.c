@@ -40,7 +40,7 @@ static unsigned highest(const uint32_t bits[8])
 
 static void switch_on(struct vmx *s, bool on)
 {
-	uint32_t controls = vmx_capabilities.cpu2;
+	uint32_t controls = s->cpu2_controls;
 
 	vmx_write(VMCS_CPU2, on ? controls | CPU2_X2APIC | CPU2_APIC_DELIVERY : controls);
 	vmx_pass_msr(s, MSR_X2_TPR, false, on);

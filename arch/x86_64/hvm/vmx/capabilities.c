@@ -14,7 +14,7 @@
 /* What is there for speed. RDTSCP is not: the guest has it if the CPU has it. */
 #define PIN_MAY  PIN_PREEMPTION
 #define CPU_MAY  CPU_TPR_SHADOW
-#define CPU2_MAY (CPU2_VPID | CPU2_WBINVD | CPU2_X2APIC | CPU2_APIC_DELIVERY)
+#define CPU2_MAY (CPU2_VPID | CPU2_WBINVD | CPU2_X2APIC | CPU2_APIC_DELIVERY | CPU2_PAUSE_LOOP)
 
 uint32_t vmx_adjust(uint64_t capability, uint32_t must, uint32_t may, uint32_t *controls)
 {

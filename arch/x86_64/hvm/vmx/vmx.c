@@ -20,6 +20,14 @@
 #define CR4_VMXE       (1u << 13)
 #define CR0_TASK_FPU   CR0_TS /* while a guest runs, the FPU is its own */
 
+/*
+ * 25.1.3, in ticks of the TSC: PAUSEs no further apart than the gap are a loop, and one that goes on for longer than the
+ * window exits. PAUSE itself takes up to 140 cycles (since Skylake); who holds a lock and runs gives it back in less than
+ * the window, which is some microseconds.
+ */
+#define PAUSE_GAP    256u
+#define PAUSE_WINDOW 8192u
+
 /* Descriptors of a TSS: 3A, figure 7-4. */
 struct table_pointer {
 	uint16_t limit;
@@ -220,7 +228,10 @@ static void write_controls(struct x86_cpu *c)
 	vmx_write(VMCS_PIN, can->pin);
 	vmx_write(VMCS_CPU, can->cpu);
 	s->cpu_controls = can->cpu;
-	vmx_write(VMCS_CPU2, can->cpu2);
+	s->cpu2_controls = c->spins != NULL ? can->cpu2 : can->cpu2 & ~CPU2_PAUSE_LOOP;
+	vmx_write(VMCS_CPU2, s->cpu2_controls);
+	vmx_write(VMCS_PAUSE_GAP, PAUSE_GAP);
+	vmx_write(VMCS_PAUSE_WINDOW, PAUSE_WINDOW);
 	vmx_write(VMCS_EXIT, can->exit);
 	/* #DB and #AC too: delivering either can raise it again, without end and with nothing that ends the guest. */
 	vmx_write(VMCS_EXCEPTIONS, 1u << X86_DB | 1u << X86_AC | 1u << X86_MC);

@@ -44,7 +44,7 @@ struct vmx {
 	bool launched;
 	bool drop;         /**< cached translations are dropped before the next entry */
 	uint64_t host_rsp; /**< what the VMCS has, and so on */
-	uint32_t cpu_controls, tpr_threshold, event, nr_msrs, timer;
+	uint32_t cpu_controls, cpu2_controls, tpr_threshold, event, nr_msrs, timer;
 	uint64_t ept_root;
 	bool apic_on;          /**< the CPU delivers interrupts of the local APIC by itself */
 	uint64_t eoi_exits[4]; /**< vectors whose ends exit */
