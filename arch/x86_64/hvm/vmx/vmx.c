@@ -37,6 +37,7 @@ struct table_pointer {
 void vmx_exited(void); /* entry.S: where exits arrive */
 
 struct vmx_capabilities vmx_capabilities;
+static bool known; /* they are */
 
 /* Given before the VM is made, constant from then on. */
 static bool plain;
@@ -71,14 +72,19 @@ static bool allowed_by_firmware(void)
 
 static int vmx_start(void)
 {
+	struct vmx_capabilities can;
 	struct vmx_cpu *cpu;
 	const char *missing;
 
 	if (!allowed_by_firmware())
 		return hvm_missing(&vmx_ops, "VMX (its firmware has switched it off)");
-	missing = vmx_find_capabilities(rdmsr, plain, &vmx_capabilities);
+	missing = vmx_find_capabilities(rdmsr, plain, &can);
 	if (missing != NULL)
 		return hvm_missing(&vmx_ops, missing);
+	/* Other CPUs start while the first one runs its vCPU by these, and are as it is. */
+	if (!known)
+		vmx_capabilities = can;
+	known = true;
 	cpu = plat_pages_alloc(sizeof(*cpu), VMX_PAGE);
 	if (cpu == NULL)
 		return -ENOMEM;
