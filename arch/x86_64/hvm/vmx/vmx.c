@@ -98,7 +98,7 @@ static int vmx_start(void)
 	log_debug("VMX: controls %x %x %x, EPT and VPID %llx%s", (unsigned)vmx_capabilities.pin,
 		  (unsigned)vmx_capabilities.cpu, (unsigned)vmx_capabilities.cpu2,
 		  (unsigned long long)vmx_capabilities.ept_vpid,
-		  vmx_capabilities.has_apic ? ", delivers interrupts itself" : "");
+		  vmx_capabilities.apic != 0 ? ", delivers interrupts itself" : "");
 	return 0;
 }
 
@@ -141,7 +141,7 @@ static int vmx_create(struct x86_cpu *c)
 	for (unsigned i = 0; i < VMX_LIVE_MSRS; i++)
 		s->msrs[i].msr = live_msrs[i];
 	fill_bitmaps(s);
-	c->hardware_apic = vmx_capabilities.has_apic;
+	c->hardware_apic = vmx_capabilities.apic;
 	return 0;
 }
 
@@ -160,6 +160,7 @@ static int vmx_map_memory(struct x86_cpu *c)
 	int err = nested_build(&c->vcpu.vm->memory, &f, &s->ept_root);
 
 	s->drop = true;
+	s->apic_paged = false; /* nor is what was there before */
 	return err;
 }
 
@@ -249,6 +250,7 @@ static void write_controls(struct x86_cpu *c)
 	vmx_write(VMCS_ENTRY_MSR_LOAD, (uintptr_t)s->msrs);
 	vmx_write(VMCS_LINK_POINTER, UINT64_MAX); /* 26.3.1.5 */
 	vmx_write(VMCS_VIRTUAL_APIC, (uintptr_t)s->apic);
+	vmx_write(VMCS_APIC_ACCESS, (uintptr_t)s->apic_access);
 	/* VPID 0 is the host's. A vCPU has its own, on whatever CPU it runs. */
 	vmx_write(VMCS_VPID, c->vcpu.id + 1);
 	vmx_write(VMCS_FAULT_MASK, 0);
@@ -264,7 +266,7 @@ static void write_controls(struct x86_cpu *c)
 		vmx_write(VMCS_EOI_EXIT + 2 * i, 0);
 		s->eoi_exits[i] = 0;
 	}
-	s->apic_on = false;
+	s->apic_mode = X86_APIC_OFF;
 	s->nr_msrs = s->event = s->tpr_threshold = s->timer = 0;
 }
 
