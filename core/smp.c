@@ -47,6 +47,17 @@ REPLACEABLE void smp_leave(struct vcpu *v)
 	(void)v;
 }
 
+REPLACEABLE bool smp_shares_cpu(const struct vcpu *v)
+{
+	(void)v;
+	return false;
+}
+
+REPLACEABLE void smp_end_turn(struct vcpu *v)
+{
+	(void)v;
+}
+
 REPLACEABLE void vcpu_kick(struct vcpu *v, uint32_t bits)
 {
 	plat_kick(&v->attention, bits);

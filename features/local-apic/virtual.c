@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The view of a local APIC for CPUs that deliver a guest's interrupts by themselves (Intel SDM 3C, 29.2): they take its
- * registers over while the guest runs, in x2APIC mode. In xAPIC mode they would need a page of registers to be mapped.
+ * The view of a local APIC for CPUs that deliver a guest's interrupts by themselves (Intel SDM 3C, chapter 29): they take
+ * its registers over while the guest runs. What the CPU only keeps, the APIC does.
  */
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <husk/feature.h>
 #include <husk/platform.h>
@@ -16,18 +17,22 @@
 #define BASE_ENABLE (1u << 11)
 #define SVR_ENABLE  (1u << 8) /* 3A, figure 10-23 */
 
+#define COMMAND_LOW  0x300u /* 3A, table 10-1 */
+#define COMMAND_HIGH 0x310u
+
 /** What the CPU is given of an APIC. */
 struct view {
 	struct x86_virtual_apic virtual; /* first */
 	struct local_apic *apic;
 };
 
-static bool is_ready(const struct x86_virtual_apic *v)
+static enum x86_apic_mode mode(const struct x86_virtual_apic *v)
 {
 	const struct local_apic *a = ((const struct view *)v)->apic;
-	uint64_t mode = BASE_X2APIC | BASE_ENABLE;
 
-	return (a->base & mode) == mode && (a->spurious & SVR_ENABLE) != 0;
+	if ((a->base & BASE_ENABLE) == 0 || (a->spurious & SVR_ENABLE) == 0)
+		return X86_APIC_OFF;
+	return (a->base & BASE_X2APIC) != 0 ? X86_APIC_X2 : X86_APIC_X1;
 }
 
 static bool taken_over(const struct x86_interrupts *source)
@@ -35,7 +40,7 @@ static bool taken_over(const struct x86_interrupts *source)
 	const struct local_apic *a =
 		(const struct local_apic *)((const char *)source - offsetof(struct local_apic, source));
 
-	return a->cpu->hardware_apic && is_ready(a->cpu->virtual_apic);
+	return (a->cpu->hardware_apic >> mode(a->cpu->virtual_apic) & 1) != 0;
 }
 
 static void ended(struct x86_virtual_apic *v, uint8_t vector)
@@ -44,6 +49,41 @@ static void ended(struct x86_virtual_apic *v, uint8_t vector)
 
 	if (a->eoi != NULL)
 		a->eoi(a->eoi_ctx, vector);
+}
+
+/* Registers that CPUs read from the page (3C, 29.4.2), but those that they keep themselves: 3A, table 10-1, by 16 bytes */
+static const uint8_t shown[] = { 0x02, 0x03, 0x0d, 0x0e, 0x0f, 0x28, 0x30, 0x31,
+				 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x3e };
+
+static void show(struct x86_virtual_apic *v, uint8_t *page)
+{
+	struct device *dev = &((struct view *)v)->apic->dev;
+
+	for (unsigned i = 0; i < sizeof(shown); i++) {
+		uint32_t value = (uint32_t)dev->ops->read(dev, shown[i] * 16u, sizeof(value));
+
+		memcpy(page + shown[i] * 16u, &value, sizeof(value));
+	}
+}
+
+static void write_register(struct device *dev, const uint8_t *page, unsigned offset)
+{
+	uint32_t value;
+
+	memcpy(&value, page + offset, sizeof(value));
+	dev->ops->write(dev, offset, sizeof(value), value);
+}
+
+/* Where a message goes is written before it is sent, and does not exit by itself. */
+static void written(struct x86_virtual_apic *v, const uint8_t *page, unsigned offset)
+{
+	struct local_apic *a = ((struct view *)v)->apic;
+
+	vm_lock(a->cpu->vcpu.vm);
+	if (offset == COMMAND_LOW)
+		write_register(&a->dev, page, COMMAND_HIGH);
+	write_register(&a->dev, page, offset);
+	vm_unlock(a->cpu->vcpu.vm);
 }
 
 static int attach(struct vm *vm)
@@ -55,7 +95,10 @@ static int attach(struct vm *vm)
 		if (v == NULL)
 			return -ENOMEM;
 		v->apic = a;
-		v->virtual.is_ready = is_ready;
+		v->virtual.mode = mode;
+		v->virtual.show = show;
+		v->virtual.written = written;
+		v->virtual.page = LOCAL_APIC_BASE;
 		v->virtual.ended = ended;
 		v->virtual.request = a->request;
 		v->virtual.service = a->service;
@@ -68,7 +111,7 @@ static int attach(struct vm *vm)
 
 HUSK_FEATURE(local_apic_virtual) = {
 	.name = "local-apic-virtual",
-	.purpose = "lets the CPU deliver interrupts of the local APIC by itself, where it can",
+	.purpose = "has the CPU itself be the local APIC, as far as it can",
 	.level = FEATURE_DEVICE,
 	.attach = attach,
 };

@@ -85,6 +85,21 @@ static struct smp_vcpu *choose(struct smp_cpu *cpu)
 	return other;
 }
 
+bool smp_shares_cpu(const struct vcpu *v)
+{
+	const struct smp_vcpu *self = v->smp;
+
+	return self != NULL && self->cpu->nr_vcpus > 1;
+}
+
+void smp_end_turn(struct vcpu *v)
+{
+	struct smp_vcpu *self = v->smp;
+
+	self->cpu->turn_end = 0;
+	__atomic_fetch_or(&v->attention, ATTN_STOP, __ATOMIC_RELAXED);
+}
+
 static void give_turn(struct smp_cpu *cpu, struct smp_vcpu *v)
 {
 	smp_switch(cpu, v);

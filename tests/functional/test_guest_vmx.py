@@ -44,6 +44,8 @@ def small_image(config):
     """The same with our own kernel. pc_pvh has VMX by itself."""
     if config == "pc_pvh":
         return small_x86_guest(config) / "husk"
+    if config == "pc_pvh_smp":
+        return variant("vmx-small-pc_pvh_smp", config, VCPUS=2, IMAGE_CUSTOM=True, CUSTOM_KERNEL=str(small_x86_kernel())) / "husk"
     return variant(f"vmx-small-{config}", config, HVM_VMX=True, LOCAL_APIC_VIRTUAL=False, IMAGE_CUSTOM=True,
                    CUSTOM_KERNEL=str(small_x86_kernel())) / "husk"  # fmt: skip
 
@@ -116,6 +118,35 @@ def test_registers(config, vmx, model, tmp_path):
     """FPU registers survive exits, NMIs come one after the other; from the first CPUs with unrestricted guests on."""
     said = run_mode(config, "f", tmp_path, f"vmx={vmx}", model=model)
     assert "FPU registers are kept" in said and "NMIs 3\nnested 0\n" in said
+
+
+@pytest.mark.skipif(not LONG, reason="Bochs is slow: make check-vmx, or HUSK_LONG=1")
+def test_kernel_in_xapic_mode(tmp_path):
+    """Debian's kernel keeps its APICs in xAPIC mode and has nothing but them: timers, and interrupts from one to the other."""
+    out = variant("vmx-xapic", "pc_pvh_smp", VCPUS=2, XEN_ABI=False, TIMER_ON_DEMAND=True,
+                  GUEST_CMDLINE="console=ttyS0,115200 tsc_early_khz=@TSC_KHZ@ pci=off nox2apic")  # fmt: skip
+    with BochsGuest(make_iso(out / "husk", tmp_path / "husk.iso"), tmp_path, cpus=2) as guest:
+        guest.boot()
+        assert not [line for line in guest.run("dmesg").splitlines() if "x2apic" in line.lower() and "enabled" in line.lower()]
+        assert guest.run("nproc") == "2\n"
+        use(guest, False)
+
+
+def test_apic_in_xapic_mode(tmp_path):
+    """The CPU keeps the page of registers, or every access exits: all the same, but for the time it takes."""
+    told = {}
+    for vmx in ("full", "plain"):
+        said = run_mode("pc_pvh", "a", tmp_path, f"vmx={vmx}")
+        told[vmx] = re.search(r"test guest\n(.*)ticks a read (\d+)\n", said, re.S)
+    assert told["full"][1] == told["plain"][1]
+    assert int(told["full"][2]) < 50 < 200 < int(told["plain"][2])
+
+
+@pytest.mark.parametrize("vmx, least, most", [("full", 0, 100000), in_long("plain", 200000, 20000000)])
+def test_spinning_vcpu_gives_way(vmx, least, most, tmp_path):
+    """Of two vCPUs in turn on one CPU, one that spins exits (PAUSE-loop exiting), long before its turn of 2 ms is over."""
+    said = run_mode("pc_pvh_smp", "p", tmp_path, f"vmx={vmx}")
+    assert least <= int(re.search(r"ticks a round (\d+)", said)[1]) < most
 
 
 @pytest.mark.parametrize(

@@ -65,8 +65,9 @@ static void wrmsr(uint32_t msr, uint64_t value)
 #define CLEAN    (1u << 5)
 #define FLUSH    (1u << 6)
 #define DECODE   (1u << 7)
+#define SPINS    (1u << 10)
 #define VGIF     (1u << 16)
-#define ALL      (NPT | NRIPS | CLEAN | FLUSH | DECODE | VGIF)
+#define ALL      (NPT | NRIPS | CLEAN | FLUSH | DECODE | SPINS | VGIF)
 #define GUEST_AT 0x8000u
 #define RAM      0x400000u
 

@@ -201,6 +201,35 @@ static void test_each_has_its_turn(void **state)
 		assert_true(cpu[n].runs > 0);
 }
 
+/* Who spins gives its turn away, if it shares its CPU: no vCPU has two in a row then. */
+static unsigned last[CPUS];
+static uint64_t in_a_row;
+
+static enum engine_exit give_way(struct cpu *c)
+{
+	unsigned *runner = &last[c->vcpu.id % CPUS];
+
+	in_a_row += smp_shares_cpu(&c->vcpu) && *runner == c->vcpu.id + 1;
+	*runner = c->vcpu.id + 1;
+	if (c->runs >= ROUNDS && smp_shares_cpu(&c->vcpu))
+		vm_request(&vm, VM_RESET);
+	smp_end_turn(&c->vcpu);
+	return ENGINE_ATTENTION;
+}
+
+static void test_spinning_ones_give_way(void **state)
+{
+	(void)state;
+	start(give_way);
+	in_a_row = 0;
+	memset(last, 0, sizeof(last));
+	run_all();
+	assert_int_equal(in_a_row, 0);
+	assert_true(cpu[0].runs >= ROUNDS / 2 || cpu[1].runs >= ROUNDS / 2);
+	for (unsigned n = 0; n < VCPUS; n++)
+		assert_int_equal(smp_shares_cpu(&cpu[n].vcpu), n % CPUS != CPUS - 1);
+}
+
 /* A ring: each waits until the one before it kicks it, whether it shares its CPU or not. */
 static uint64_t token;
 
@@ -262,9 +291,9 @@ static void test_timers_of_all(void **state)
 
 /* --- the end of all */
 
-static void on_halted(struct vm *v, struct vcpu *last)
+static void on_halted(struct vm *v, struct vcpu *which)
 {
-	(void)last;
+	(void)which;
 	resets++;
 	vm_request(v, VM_POWER_OFF);
 }
@@ -294,9 +323,10 @@ static void test_halted_when_all_are(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_locks_exclude),     cmocka_unit_test(test_stopped_ones_stand_still),
-		cmocka_unit_test(test_each_has_its_turn), cmocka_unit_test(test_kicked_ones_wake_up),
-		cmocka_unit_test(test_timers_of_all),     cmocka_unit_test(test_halted_when_all_are),
+		cmocka_unit_test(test_locks_exclude),          cmocka_unit_test(test_stopped_ones_stand_still),
+		cmocka_unit_test(test_each_has_its_turn),      cmocka_unit_test(test_kicked_ones_wake_up),
+		cmocka_unit_test(test_timers_of_all),          cmocka_unit_test(test_halted_when_all_are),
+		cmocka_unit_test(test_spinning_ones_give_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -150,6 +150,40 @@ static void test_vgif(void **state)
 	}
 }
 
+static unsigned spun;
+
+static void count_spins(struct x86_cpu *cpu)
+{
+	assert_ptr_equal(cpu, c);
+	spun++;
+}
+
+/* PAUSE exits after so many, for a vCPU that shares its CPU only, and is executed again. */
+static void test_pause(void **state)
+{
+	(void)state;
+	make(ALL);
+	assert_int_equal(b->intercept3 & SVM_INTERCEPT_PAUSE, 0);
+	for (unsigned i = 0; i < 2; i++) {
+		make(i == 0 ? ALL : ALL & ~SPINS);
+		c->spins = count_spins;
+		x86_reset(c);
+		assert_int_equal(b->intercept3 & SVM_INTERCEPT_PAUSE, i == 0 ? SVM_INTERCEPT_PAUSE : 0);
+		assert_int_equal(b->pause_count > 0, i == 0);
+		assert_int_equal(b->pause_threshold > 0, i == 0);
+	}
+	make(ALL);
+	c->spins = count_spins;
+	spun = 0;
+	c->rip = GUEST_AT;
+	b->exit_code = SVM_EXIT_PAUSE;
+	const struct hvm_exit x = leave(SVM_EXIT_PAUSE, 0, 0);
+	assert_int_equal(x.cause, HVM_SPIN);
+	hvm_handle_exit(c, &x);
+	assert_int_equal(spun, 1);
+	assert_int_equal(c->rip, GUEST_AT);
+}
+
 static uint8_t flushed;
 
 static void look_at_flush(void)
@@ -342,6 +376,7 @@ int main(void)
 		cmocka_unit_test(test_flush),          cmocka_unit_test(test_clean_bits),
 		cmocka_unit_test(test_next_rip),       cmocka_unit_test(test_next_rip_of_an_interrupt),
 		cmocka_unit_test(test_decode_assists), cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_pause),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,8 +96,8 @@ static void test_all_there(void **state)
 	assert_int_equal(c.entry & ENTRY_IA32E, 0);
 	assert_int_equal(c.cpu & (CPU_CR3_LOAD | CPU_CR3_STORE), 0); /* by the true controls */
 	assert_int_equal(c.cpu & (CPU_TPR_SHADOW | CPU_CR8_LOAD | CPU_CR8_STORE), CPU_TPR_SHADOW);
-	assert_int_equal(c.cpu2 & (CPU2_EPT | CPU2_UNRESTRICTED | CPU2_VPID | CPU2_RDTSCP),
-			 CPU2_EPT | CPU2_UNRESTRICTED | CPU2_VPID | CPU2_RDTSCP);
+	assert_int_equal(c.cpu2 & (CPU2_EPT | CPU2_UNRESTRICTED | CPU2_VPID | CPU2_RDTSCP | CPU2_PAUSE_LOOP),
+			 CPU2_EPT | CPU2_UNRESTRICTED | CPU2_VPID | CPU2_RDTSCP | CPU2_PAUSE_LOOP);
 	assert_int_equal(c.cr4_fixed1, 0x3727ff);
 }
 
@@ -117,7 +117,7 @@ static void test_optional_parts(void **state)
 
 	(void)state;
 	assert_null(vmx_find_capabilities(read_msr, true, &c));
-	assert_int_equal(c.cpu2 & (CPU2_VPID | CPU2_WBINVD), 0);
+	assert_int_equal(c.cpu2 & (CPU2_VPID | CPU2_WBINVD | CPU2_PAUSE_LOOP), 0);
 	assert_int_equal(c.cpu2 & CPU2_RDTSCP, CPU2_RDTSCP);
 	assert_int_equal(c.pin & PIN_PREEMPTION, 0);
 	assert_int_equal(c.cpu & (CPU_TPR_SHADOW | CPU_CR8_LOAD | CPU_CR8_STORE), CPU_CR8_LOAD | CPU_CR8_STORE);
@@ -137,17 +137,23 @@ static void test_apic(void **state)
 
 	(void)state;
 	assert_null(vmx_find_capabilities(read_msr, false, &c));
-	assert_true(c.has_apic);
-	assert_int_equal(c.cpu2 & (CPU2_X2APIC | CPU2_APIC_DELIVERY), 0);
+	assert_int_equal(c.apic, 1u << X86_APIC_X1 | 1u << X86_APIC_X2);
+	assert_int_equal(c.cpu2 & (CPU2_IN_XAPIC | CPU2_IN_X2APIC), 0);
 	assert_null(vmx_find_capabilities(read_msr, true, &c));
-	assert_false(c.has_apic);
+	assert_int_equal(c.apic, 0);
 	msrs.cpu2 &= ~((uint64_t)CPU2_X2APIC << 32);
 	assert_null(vmx_find_capabilities(read_msr, false, &c));
-	assert_false(c.has_apic);
+	assert_int_equal(c.apic, 1u << X86_APIC_X1);
+	msrs.cpu2 &= ~((uint64_t)CPU2_APIC_REGISTERS << 32);
+	assert_null(vmx_find_capabilities(read_msr, false, &c));
+	assert_int_equal(c.apic, 0);
+	msrs.cpu2 |= (uint64_t)CPU2_X2APIC << 32;
+	assert_null(vmx_find_capabilities(read_msr, false, &c));
+	assert_int_equal(c.apic, 1u << X86_APIC_X2);
 	setup(NULL);
 	msrs.true_cpu &= ~((uint64_t)CPU_TPR_SHADOW << 32);
 	assert_null(vmx_find_capabilities(read_msr, false, &c));
-	assert_false(c.has_apic);
+	assert_int_equal(c.apic, 0);
 }
 
 static void test_what_is_missing(void **state)

@@ -39,6 +39,13 @@ void vmx_load(struct x86_cpu *c)
 	fail_msg("a field is read from a VMCS");
 }
 
+void vmx_apic_written(struct x86_cpu *c, struct vmx *s, uint64_t offset)
+{
+	(void)c;
+	(void)s;
+	(void)offset;
+}
+
 void vmx_apic_end(struct x86_cpu *c, uint8_t vector)
 {
 	(void)c;

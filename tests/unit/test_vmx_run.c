@@ -46,6 +46,7 @@ static struct vmx *vmx;
 static struct x86_cpu *c;
 static uint64_t due;
 static unsigned looks, explained;
+static uint64_t apic_written;
 static int outcome;
 
 /* Fields of the VMCS that the next exit changes. */
@@ -92,6 +93,19 @@ void vmx_apic_end(struct x86_cpu *cpu, uint8_t vector)
 {
 	(void)cpu;
 	(void)vector;
+}
+
+uint64_t vmx_apic_accessed(struct x86_cpu *cpu, struct vmx *s, uint64_t offset)
+{
+	assert_ptr_equal(s, vmx_of(cpu));
+	return 0xfee00000 + offset;
+}
+
+void vmx_apic_written(struct x86_cpu *cpu, struct vmx *s, uint64_t offset)
+{
+	(void)cpu;
+	(void)s;
+	apic_written = offset;
 }
 
 void vmx_explain_refusal(uint32_t error)
@@ -347,8 +361,21 @@ static void test_reasons(void **state)
 	assert_int_equal(x.gpa, 0xfee000b0);
 	assert_true(x.write && !x.fetch);
 	assert_true(run_once(REASON_EPT, 0x584).fetch);
+	/* The page of the local APIC: as every other device, or told after the instruction. */
+	x = run_once(REASON_APIC_ACCESS, APIC_ACCESS_WRITE << 12 | 0x390);
+	assert_int_equal(x.cause, HVM_MEMORY);
+	assert_int_equal(x.gpa, 0xfee00390);
+	assert_true(x.write && !x.fetch);
+	assert_true(run_once(REASON_APIC_ACCESS, APIC_ACCESS_FETCH << 12).fetch);
+	c->rip = RIP;
+	x = run_once(REASON_APIC_WRITE, 0x300);
+	assert_int_equal(x.cause, HVM_OWN);
+	vmx_handle(c, &x);
+	assert_int_equal(apic_written, 0x300);
+	assert_int_equal(c->rip, vmcs[VMCS_GUEST_RIP]);
 	for (uint32_t reason = REASON_VMCLEAR; reason <= REASON_VMXON; reason++)
 		assert_int_equal(run_once(reason, 0).cause, HVM_FORBIDDEN);
+	assert_int_equal(run_once(REASON_PAUSE, 0).cause, HVM_SPIN);
 	assert_int_equal(run_once(REASON_EPT_MISCONFIG, 0).cause, HVM_UNKNOWN);
 	assert_int_equal(run_once(0x7f, 0).cause, HVM_UNKNOWN);
 	assert_string_equal(vmx_exit_name(REASON_HLT), "HLT");

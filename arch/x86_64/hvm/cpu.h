@@ -119,12 +119,23 @@ struct x86_interrupts {
 	bool (*taken_over)(const struct x86_interrupts *source);
 };
 
-/** Registers of a local APIC in x2APIC mode, for a CPU that takes them over while the guest runs. */
+/** How a local APIC is used: not at all, or by its page of registers (xAPIC mode), or by MSRs (x2APIC mode). */
+enum x86_apic_mode { X86_APIC_OFF, X86_APIC_X1, X86_APIC_X2 };
+
+/** A local APIC, for a CPU that takes its registers over while the guest runs. Called on the CPU of its vCPU. */
 struct x86_virtual_apic {
-	/** True if it may: the APIC is in that mode, and enabled. */
-	bool (*is_ready)(const struct x86_virtual_apic *v);
+	/** Its mode; X86_APIC_OFF also while it is disabled by software. */
+	enum x86_apic_mode (*mode)(const struct x86_virtual_apic *v);
 	/** The guest has ended a level-triggered interrupt. */
 	void (*ended)(struct x86_virtual_apic *v, uint8_t vector);
+	/**
+	 * In xAPIC mode: puts what registers read as into a page of registers, at their offsets (SDM 3A, table 10-1), all
+	 * but the task priority and the 256-bit ones.
+	 */
+	void (*show)(struct x86_virtual_apic *v, uint8_t *page);
+	/** In xAPIC mode: the guest has written the register at an offset of the page, which has the value. */
+	void (*written)(struct x86_virtual_apic *v, const uint8_t *page, unsigned offset);
+	uint64_t page;               /**< guest physical address of the page of registers */
 	uint32_t *request, *service; /**< 256 bits each, by vector, to be kept up to date at exits */
 	const uint32_t *level;       /**< vectors whose end is told */
 };
@@ -196,13 +207,14 @@ struct x86_cpu {
 	struct xen_x86 *xen;     /**< the x86 part of the Xen ABI, or NULL */
 	bool stopped;            /**< waits to be started; see smp/smp.h, as for the next */
 	bool down;               /**< does not run, whatever its state; set from any CPU */
-	bool stepping;           /**< one instruction only: #DB comes back to us */
-	bool seen_user;          /**< has run in user mode since the last reset */
-	int window;              /**< vector that waits until the guest takes interrupts, or -1 */
-	struct x86_interrupts *window_source; /**< ...and where it is from */
-	/** or NULL; if hardware_apic is true, the CPU can take it over */
-	struct x86_virtual_apic *virtual_apic;
-	bool hardware_apic;
+	/** Called when the guest spins on PAUSE for longer than a lock is held. NULL, as with a CPU of its own: it may. */
+	void (*spins)(struct x86_cpu *c);
+	bool stepping;                         /**< one instruction only: #DB comes back to us */
+	bool seen_user;                        /**< has run in user mode since the last reset */
+	int window;                            /**< vector that waits until the guest takes interrupts, or -1 */
+	struct x86_interrupts *window_source;  /**< ...and where it is from */
+	struct x86_virtual_apic *virtual_apic; /**< or NULL */
+	uint8_t hardware_apic; /**< modes in which the CPU can take it over: bits 1 << enum x86_apic_mode */
 	struct x86_interrupts *interrupts;
 	struct x86_extension *extensions;
 	void *fpu;                        /**< FXSAVE or XSAVE image of the guest while the host uses the FPU */

@@ -15,7 +15,7 @@ const char *const hvm_cause_names[HVM_CAUSES] = {
 	[HVM_CALL] = "hypercall",      [HVM_EXCEPTION] = "exception", [HVM_SHUTDOWN] = "shutdown",
 	[HVM_CACHE] = "cache",         [HVM_FORBIDDEN] = "forbidden", [HVM_COUNTERS] = "rdpmc",
 	[HVM_IRET] = "iret",           [HVM_INVALID] = "invalid",     [HVM_OWN] = "registers",
-	[HVM_UNKNOWN] = "unknown",
+	[HVM_UNKNOWN] = "unknown",     [HVM_SPIN] = "spin",
 };
 
 #define DR6_BS (1u << 14) /* SDM 3B, 17.2.3: a single step */
@@ -151,6 +151,7 @@ void hvm_handle_exit(struct x86_cpu *c, const struct hvm_exit *x)
 			c->rflags |= X86_RFLAGS_TF;
 		break;
 	case HVM_OWN: c->hvm->handle(c, x); break;
+	case HVM_SPIN: c->spins(c); break;
 	case HVM_FORBIDDEN: x86_raise(c, X86_UD, 0); break;
 	case HVM_COUNTERS: x86_raise(c, X86_GP, 0); break;
 	case HVM_SHUTDOWN: x86_give_up(c, "it took an exception that it could not handle (triple fault)"); break;

@@ -29,6 +29,7 @@ enum hvm_cause {
 	HVM_IRET,      /**< about to return from an NMI's handler */
 	HVM_FORBIDDEN, /**< an instruction that the virtual CPU does not have: #UD */
 	HVM_COUNTERS,  /**< RDPMC: #GP */
+	HVM_SPIN,      /**< the guest spins on PAUSE, and x86_cpu.spins wants to hear of it; PAUSE is executed again */
 	HVM_INVALID,   /**< the hardware refused the guest's state */
 	HVM_OWN,       /**< for the vendor's own handle() */
 	HVM_UNKNOWN,

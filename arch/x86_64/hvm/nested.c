@@ -32,6 +32,11 @@ static uint64_t *entry_at(const struct nested_format *f, uint64_t *table, uint64
 	}
 }
 
+uint64_t *nested_entry(const struct nested_format *f, uint64_t root, uint64_t gpa)
+{
+	return entry_at(f, (uint64_t *)(uintptr_t)root, gpa, 0);
+}
+
 /* Largest page for an address of both sides, or-ed, with `left` bytes to go. */
 static unsigned page_level(uint64_t at, uint64_t left, unsigned highest)
 {

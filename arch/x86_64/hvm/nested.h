@@ -27,4 +27,10 @@ struct nested_format {
  */
 int nested_build(const struct memory *m, const struct nested_format *f, uint64_t *root);
 
+/**
+ * The entry that maps the page of 4 KiB at gpa in tables with this top table, to be changed by the caller, who drops what
+ * CPUs have cached of it. Where RAM is mapped by larger pages there is none. NULL: no memory for tables on the way.
+ */
+uint64_t *nested_entry(const struct nested_format *f, uint64_t root, uint64_t gpa);
+
 #endif

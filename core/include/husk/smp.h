@@ -64,6 +64,15 @@ bool smp_is_own(const struct vcpu *v);
 void smp_enter(struct vcpu *v);
 void smp_leave(struct vcpu *v);
 
+/** True if other vCPUs wait for their turns on the CPU of v. The same from smp_start() on. */
+bool smp_shares_cpu(const struct vcpu *v);
+
+/**
+ * v, which the calling CPU runs, waits for something that another vCPU does: its turn ends when its engine's run()
+ * returns, for which ATTN_STOP is raised, and another vCPU with work has one.
+ */
+void smp_end_turn(struct vcpu *v);
+
 /** Has the CPU of v look at the queue of its timers, of which the first is now due at `deadline_ns`. For timer.c. */
 void smp_deadline(struct vcpu *v, uint64_t deadline_ns);
 

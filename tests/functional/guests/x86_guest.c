@@ -9,6 +9,8 @@
  *   m  an instruction for devices that husk does not know
  *   s  spins with interrupts off
  *   e  gives back what is typed, between interrupts that it sends itself without end, up to a q
+ *   a  uses the local APIC in xAPIC mode
+ *   p  two vCPUs that wait for each other by spinning: ticks of the TSC that a round takes
  *   f  checks that FPU registers survive exits and that NMIs do not nest
  */
 #include "x86_guest.h"
@@ -31,6 +33,7 @@ static struct gate idt[256];
 static volatile uint64_t nmis, nmi_depth, nmi_nested;
 volatile uint64_t faults, interrupts;
 volatile const uint8_t *resume;
+void (*volatile on_interrupt)(uint64_t vector);
 void (*volatile on_upcall)(void);
 bool has_xen, has_com1, is_intel;
 /* The text before it is how tests find it. */
@@ -97,6 +100,8 @@ void guest_exception(struct frame *f)
 	}
 	if (f->vector >= 32) {
 		interrupts++;
+		if (on_interrupt != NULL)
+			on_interrupt(f->vector);
 		write_apic(0xb0, 0);
 		return;
 	}
@@ -215,6 +220,8 @@ void guest_main(void)
 	case 'h': hostile_then_good(); break;
 	case 'c': costs(); break;
 	case 'e': echo(); break;
+	case 'a': use_apic(); break;
+	case 'p': spin_together(); break;
 	case 'f': check_registers(); break;
 	case 't': __asm__ volatile("lidt %0; ud2" : : "m"(*(const uint8_t(*)[10]) "\0\0\0\0\0\0\0\0\0\0")); break;
 	case 'n': ((void (*)(void))ACPI_TABLES)(); break;

@@ -67,6 +67,11 @@ static inline int64_t hypercall(uint64_t nr, uint64_t a, uint64_t b, uint64_t c,
 	return result;
 }
 
+static inline uint32_t read_apic(uint32_t offset)
+{
+	return *(volatile uint32_t *)(LAPIC + offset);
+}
+
 static inline void write_apic(uint32_t offset, uint32_t value)
 {
 	*(volatile uint32_t *)(LAPIC + offset) = value;
@@ -76,6 +81,8 @@ static inline void write_apic(uint32_t offset, uint32_t value)
 extern volatile uint64_t faults, interrupts;
 /** Where to go on after a fault; NULL: none is expected. */
 extern volatile const uint8_t *resume;
+/** Called for each other interrupt with its vector, before its end is told. */
+extern void (*volatile on_interrupt)(uint64_t vector);
 /** Called for each upcall of event channels. */
 extern void (*volatile on_upcall)(void);
 extern bool has_xen, has_com1;
@@ -87,5 +94,7 @@ void set_up_apic(void);
 
 void hostile(void);
 void costs(void);
+void spin_together(void);
+void use_apic(void);
 
 #endif

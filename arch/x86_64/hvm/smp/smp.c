@@ -153,6 +153,11 @@ static enum engine_exit run(struct vcpu *v)
 
 /* --- the feature */
 
+static void spins(struct x86_cpu *c)
+{
+	smp_end_turn(&c->vcpu);
+}
+
 static void reset(struct vm *vm)
 {
 	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
@@ -160,6 +165,7 @@ static void reset(struct vm *vm)
 
 		c->down = false;
 		c->stopped = !is_boot(c);
+		c->spins = smp_shares_cpu(&c->vcpu) ? spins : NULL;
 		vcpu_states[i].to_reset = !is_boot(c);
 	}
 }

@@ -16,6 +16,7 @@
 #define SVM_INTERCEPT_RSM       (1u << 19)
 #define SVM_INTERCEPT_IRET      (1u << 20)
 #define SVM_INTERCEPT_INVD      (1u << 22)
+#define SVM_INTERCEPT_PAUSE     (1u << 23)
 #define SVM_INTERCEPT_HLT       (1u << 24)
 #define SVM_INTERCEPT_INVLPGA   (1u << 26)
 #define SVM_INTERCEPT_IO        (1u << 27)
@@ -79,6 +80,7 @@
 #define SVM_EXIT_RSM       0x073u
 #define SVM_EXIT_IRET      0x074u
 #define SVM_EXIT_INVD      0x076u
+#define SVM_EXIT_PAUSE     0x077u
 #define SVM_EXIT_HLT       0x078u
 #define SVM_EXIT_INVLPGA   0x07au
 #define SVM_EXIT_IOIO      0x07bu

@@ -14,7 +14,7 @@
 /* What is there for speed. RDTSCP is not: the guest has it if the CPU has it. */
 #define PIN_MAY  PIN_PREEMPTION
 #define CPU_MAY  CPU_TPR_SHADOW
-#define CPU2_MAY (CPU2_VPID | CPU2_WBINVD | CPU2_X2APIC | CPU2_APIC_DELIVERY)
+#define CPU2_MAY (CPU2_VPID | CPU2_WBINVD | CPU2_IN_XAPIC | CPU2_IN_X2APIC | CPU2_PAUSE_LOOP)
 
 uint32_t vmx_adjust(uint64_t capability, uint32_t must, uint32_t may, uint32_t *controls)
 {
@@ -30,8 +30,19 @@ static uint64_t controls_msr(uint64_t (*read)(uint32_t msr), uint64_t basic, uin
 	return read((basic & BASIC_TRUE) != 0 ? true_msr : msr);
 }
 
-/* Parts of APIC virtualization that are of use only together. */
-#define CPU2_APIC (CPU2_X2APIC | CPU2_APIC_DELIVERY)
+/* Parts of APIC virtualization are of use only together. Without a TPR shadow there is none (26.2.1.1). */
+static uint8_t apic_modes(const struct vmx_capabilities *c)
+{
+	uint8_t modes = 0;
+
+	if ((c->cpu & CPU_TPR_SHADOW) == 0)
+		return 0;
+	if ((c->cpu2 & CPU2_IN_XAPIC) == CPU2_IN_XAPIC)
+		modes |= 1u << X86_APIC_X1;
+	if ((c->cpu2 & CPU2_IN_X2APIC) == CPU2_IN_X2APIC)
+		modes |= 1u << X86_APIC_X2;
+	return modes;
+}
 
 /* The right INVVPID has to be there to use VPIDs. */
 static void drop_unusable(struct vmx_capabilities *c)
@@ -41,9 +52,9 @@ static void drop_unusable(struct vmx_capabilities *c)
 	/* Without a shadow of CR8, its accesses exit. */
 	if ((c->cpu & CPU_TPR_SHADOW) == 0)
 		c->cpu |= CPU_CR8_LOAD | CPU_CR8_STORE;
-	c->has_apic = (c->cpu & CPU_TPR_SHADOW) != 0 && (c->cpu2 & CPU2_APIC) == CPU2_APIC;
+	c->apic = apic_modes(c);
 	/* They are switched on when the guest's APIC is in the mode for them. */
-	c->cpu2 &= ~CPU2_APIC;
+	c->cpu2 &= ~(CPU2_IN_XAPIC | CPU2_IN_X2APIC);
 }
 
 /* One reason a line, the first that is true. */

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "arch/x86_64/hvm/cpu.h"
 #include "arch/x86_64/hvm/vmx/vmcs.h"
 
 /** Values of the controls as they are used, and what else is known. */
@@ -16,7 +17,7 @@ struct vmx_capabilities {
 	uint64_t cr4_fixed0, cr4_fixed1;
 	uint64_t ept_vpid; /**< EPT_CAP_*, VPID_CAP_* */
 	uint64_t misc;
-	bool has_apic; /**< virtual-interrupt delivery in x2APIC mode can be switched on */
+	uint8_t apic; /**< modes in which it can take a local APIC over: bits 1 << enum x86_apic_mode */
 };
 
 /**

@@ -268,6 +268,8 @@ bool vmx_check_controls(const struct vmx_subject *s, struct vmx_finding *out)
 		return broken(out, "MSR bitmap", get(s, VMCS_MSR_BITMAP), "it is not the address of a page");
 	if ((cpu & CPU_TPR_SHADOW) != 0 && !is_address(s, get(s, VMCS_VIRTUAL_APIC), 4096))
 		return broken(out, "virtual-APIC page", get(s, VMCS_VIRTUAL_APIC), "it is not the address of a page");
+	if ((get(s, VMCS_CPU2) & CPU2_APIC_ACCESSES) != 0 && !is_address(s, get(s, VMCS_APIC_ACCESS), 4096))
+		return broken(out, "APIC-access page", get(s, VMCS_APIC_ACCESS), "it is not the address of a page");
 	if (get(s, VMCS_ENTRY_MSR_LOADS) != 0 && !is_address(s, get(s, VMCS_ENTRY_MSR_LOAD), 16))
 		return broken(out, "MSR-load area", get(s, VMCS_ENTRY_MSR_LOAD), "it is not aligned to 16 bytes");
 	if ((get(s, VMCS_CPU2) & CPU2_VPID) != 0 && get(s, VMCS_VPID) == 0)

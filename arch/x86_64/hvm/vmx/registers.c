@@ -258,6 +258,7 @@ void vmx_handle(struct x86_cpu *c, const struct hvm_exit *x)
 	case REASON_CR: access(c, x); break;
 	case REASON_XSETBV: xsetbv(c, x); break;
 	case REASON_EOI: vmx_apic_end(c, (uint8_t)x->info1); break;
+	case REASON_APIC_WRITE: vmx_apic_written(c, vmx_of(c), x->info1); break;
 	default: x86_give_up(c, "it switches tasks by hardware, which husk does not do on Intel's CPUs"); break;
 	}
 }

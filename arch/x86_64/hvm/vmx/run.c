@@ -179,6 +179,15 @@ static void decode_memory(struct x86_cpu *c, uint64_t q, struct hvm_exit *x)
 		block_again(c);
 }
 
+/* Reads and writes are carried out as on every other page of a device. */
+static void decode_apic_access(struct x86_cpu *c, uint64_t q, struct hvm_exit *x)
+{
+	x->cause = HVM_MEMORY;
+	x->gpa = x->info2 = vmx_apic_accessed(c, vmx_of(c), APIC_ACCESS_OFFSET(q));
+	x->write = APIC_ACCESS_TYPE(q) == APIC_ACCESS_WRITE;
+	x->fetch = APIC_ACCESS_TYPE(q) == APIC_ACCESS_FETCH;
+}
+
 /* Table 27-1: what an intercepted #DB would have put into DR6 is told instead; it also ends DR7.GD. */
 static void take_debug_exception(struct x86_cpu *c, uint64_t q)
 {
@@ -233,9 +242,10 @@ static const struct hvm_code codes[] = {
 	{ REASON_MSR_LOAD, HVM_INVALID, "MSR load" },
 	{ REASON_MWAIT, HVM_FORBIDDEN, "MWAIT" },
 	{ REASON_MONITOR, HVM_FORBIDDEN, "MONITOR" },
-	{ REASON_PAUSE, HVM_INTERRUPT, "PAUSE" },
+	{ REASON_PAUSE, HVM_SPIN, "PAUSE" },
 	{ REASON_MACHINE_CHECK, HVM_INVALID, "machine check" },
 	{ REASON_TPR, HVM_WINDOW, "TPR" },
+	{ REASON_APIC_ACCESS, HVM_MEMORY, "APIC access" },
 	{ REASON_EOI, HVM_OWN, "EOI" },
 	{ REASON_EPT, HVM_MEMORY, "EPT" },
 	{ REASON_EPT_MISCONFIG, HVM_UNKNOWN, "EPT misconfiguration" },
@@ -244,6 +254,7 @@ static const struct hvm_code codes[] = {
 	{ REASON_INVVPID, HVM_FORBIDDEN, "INVVPID" },
 	{ REASON_WBINVD, HVM_CACHE, "WBINVD" },
 	{ REASON_XSETBV, HVM_OWN, "XSETBV" },
+	{ REASON_APIC_WRITE, HVM_OWN, "APIC write" },
 };
 
 static const struct hvm_code *find_code(uint64_t code)
@@ -281,6 +292,7 @@ static void decode(struct x86_cpu *c, struct hvm_exit *x)
 	case REASON_EXCEPTION: decode_exception(c, q, x); break;
 	case REASON_IO: decode_port(q, x); break;
 	case REASON_EPT: decode_memory(c, q, x); break;
+	case REASON_APIC_ACCESS: decode_apic_access(c, q, x); break;
 	case REASON_PREEMPTION: clock_look(); break;
 	default:
 		if (x->code - REASON_VMCLEAR <= REASON_VMXON - REASON_VMCLEAR)

@@ -68,6 +68,10 @@
 #define CPU2_APIC_DELIVERY  (1u << 9)
 #define CPU2_PAUSE_LOOP     (1u << 10)
 
+/* What an APIC that the CPU has taken over needs of them, by its mode */
+#define CPU2_IN_X2APIC (CPU2_X2APIC | CPU2_APIC_DELIVERY)
+#define CPU2_IN_XAPIC  (CPU2_APIC_ACCESSES | CPU2_APIC_REGISTERS | CPU2_APIC_DELIVERY)
+
 /* Exit controls */
 #define EXIT_SAVE_DEBUG (1u << 2)
 #define EXIT_HOST_64    (1u << 9)
@@ -255,6 +259,12 @@ enum vmcs_field {
 #define CR_REGISTER(q) ((q) >> 8 & 15u)
 #define CR_TO          0u
 #define CR_FROM        1u
+
+/* Qualification of an access to the APIC-access page (table 27-6) */
+#define APIC_ACCESS_OFFSET(q) ((q)&0xfffu)
+#define APIC_ACCESS_TYPE(q)   ((q) >> 12 & 15u)
+#define APIC_ACCESS_WRITE     1u
+#define APIC_ACCESS_FETCH     2u
 
 /* Qualification of I/O (table 27-5) */
 #define IO_SIZE(q) (((q)&7u) + 1)

@@ -20,6 +20,14 @@
 #define CR4_VMXE       (1u << 13)
 #define CR0_TASK_FPU   CR0_TS /* while a guest runs, the FPU is its own */
 
+/*
+ * 25.1.3, in ticks of the TSC: PAUSEs no further apart than the gap are a loop, and one that goes on for longer than the
+ * window exits. PAUSE itself takes up to 140 cycles (since Skylake); who holds a lock and runs gives it back in less than
+ * the window, which is some microseconds.
+ */
+#define PAUSE_GAP    256u
+#define PAUSE_WINDOW 8192u
+
 /* Descriptors of a TSS: 3A, figure 7-4. */
 struct table_pointer {
 	uint16_t limit;
@@ -29,6 +37,7 @@ struct table_pointer {
 void vmx_exited(void); /* entry.S: where exits arrive */
 
 struct vmx_capabilities vmx_capabilities;
+static bool known; /* they are */
 
 /* Given before the VM is made, constant from then on. */
 static bool plain;
@@ -63,14 +72,19 @@ static bool allowed_by_firmware(void)
 
 static int vmx_start(void)
 {
+	struct vmx_capabilities can;
 	struct vmx_cpu *cpu;
 	const char *missing;
 
 	if (!allowed_by_firmware())
 		return hvm_missing(&vmx_ops, "VMX (its firmware has switched it off)");
-	missing = vmx_find_capabilities(rdmsr, plain, &vmx_capabilities);
+	missing = vmx_find_capabilities(rdmsr, plain, &can);
 	if (missing != NULL)
 		return hvm_missing(&vmx_ops, missing);
+	/* Other CPUs start while the first one runs its vCPU by these, and are as it is. */
+	if (!known)
+		vmx_capabilities = can;
+	known = true;
 	cpu = plat_pages_alloc(sizeof(*cpu), VMX_PAGE);
 	if (cpu == NULL)
 		return -ENOMEM;
@@ -84,7 +98,7 @@ static int vmx_start(void)
 	log_debug("VMX: controls %x %x %x, EPT and VPID %llx%s", (unsigned)vmx_capabilities.pin,
 		  (unsigned)vmx_capabilities.cpu, (unsigned)vmx_capabilities.cpu2,
 		  (unsigned long long)vmx_capabilities.ept_vpid,
-		  vmx_capabilities.has_apic ? ", delivers interrupts itself" : "");
+		  vmx_capabilities.apic != 0 ? ", delivers interrupts itself" : "");
 	return 0;
 }
 
@@ -127,7 +141,7 @@ static int vmx_create(struct x86_cpu *c)
 	for (unsigned i = 0; i < VMX_LIVE_MSRS; i++)
 		s->msrs[i].msr = live_msrs[i];
 	fill_bitmaps(s);
-	c->hardware_apic = vmx_capabilities.has_apic;
+	c->hardware_apic = vmx_capabilities.apic;
 	return 0;
 }
 
@@ -146,6 +160,7 @@ static int vmx_map_memory(struct x86_cpu *c)
 	int err = nested_build(&c->vcpu.vm->memory, &f, &s->ept_root);
 
 	s->drop = true;
+	s->apic_paged = false; /* nor is what was there before */
 	return err;
 }
 
@@ -220,7 +235,10 @@ static void write_controls(struct x86_cpu *c)
 	vmx_write(VMCS_PIN, can->pin);
 	vmx_write(VMCS_CPU, can->cpu);
 	s->cpu_controls = can->cpu;
-	vmx_write(VMCS_CPU2, can->cpu2);
+	s->cpu2_controls = c->spins != NULL ? can->cpu2 : can->cpu2 & ~CPU2_PAUSE_LOOP;
+	vmx_write(VMCS_CPU2, s->cpu2_controls);
+	vmx_write(VMCS_PAUSE_GAP, PAUSE_GAP);
+	vmx_write(VMCS_PAUSE_WINDOW, PAUSE_WINDOW);
 	vmx_write(VMCS_EXIT, can->exit);
 	/* #DB and #AC too: delivering either can raise it again, without end and with nothing that ends the guest. */
 	vmx_write(VMCS_EXCEPTIONS, 1u << X86_DB | 1u << X86_AC | 1u << X86_MC);
@@ -232,6 +250,7 @@ static void write_controls(struct x86_cpu *c)
 	vmx_write(VMCS_ENTRY_MSR_LOAD, (uintptr_t)s->msrs);
 	vmx_write(VMCS_LINK_POINTER, UINT64_MAX); /* 26.3.1.5 */
 	vmx_write(VMCS_VIRTUAL_APIC, (uintptr_t)s->apic);
+	vmx_write(VMCS_APIC_ACCESS, (uintptr_t)s->apic_access);
 	/* VPID 0 is the host's. A vCPU has its own, on whatever CPU it runs. */
 	vmx_write(VMCS_VPID, c->vcpu.id + 1);
 	vmx_write(VMCS_FAULT_MASK, 0);
@@ -247,7 +266,7 @@ static void write_controls(struct x86_cpu *c)
 		vmx_write(VMCS_EOI_EXIT + 2 * i, 0);
 		s->eoi_exits[i] = 0;
 	}
-	s->apic_on = false;
+	s->apic_mode = X86_APIC_OFF;
 	s->nr_msrs = s->event = s->tpr_threshold = s->timer = 0;
 }
 

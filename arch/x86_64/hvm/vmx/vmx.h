@@ -34,7 +34,8 @@ struct vmx_cpu {
 /** What belongs to a vCPU. What the hardware wants by physical address comes first, in pages. */
 struct vmx {
 	uint8_t vmcs[VMX_PAGE];
-	uint8_t apic[VMX_PAGE]; /**< virtual-APIC page: the task priority register */
+	uint8_t apic[VMX_PAGE];        /**< virtual-APIC page: the task priority register, and what apic.c has there */
+	uint8_t apic_access[VMX_PAGE]; /**< APIC-access page, whose address is all that counts */
 	uint8_t io_bitmap[2 * VMX_PAGE];
 	uint8_t msr_bitmap[VMX_PAGE];
 	struct vmx_msr msrs[VMX_LIVE_MSRS] __attribute__((aligned(16)));
@@ -44,10 +45,12 @@ struct vmx {
 	bool launched;
 	bool drop;         /**< cached translations are dropped before the next entry */
 	uint64_t host_rsp; /**< what the VMCS has, and so on */
-	uint32_t cpu_controls, tpr_threshold, event, nr_msrs, timer;
+	uint32_t cpu_controls, cpu2_controls, tpr_threshold, event, nr_msrs, timer;
 	uint64_t ept_root;
-	bool apic_on;          /**< the CPU delivers interrupts of the local APIC by itself */
-	uint64_t eoi_exits[4]; /**< vectors whose ends exit */
+	enum x86_apic_mode apic_mode; /**< how the CPU has the local APIC taken over */
+	bool apic_paged;              /**< the APIC-access page is mapped where the guest has its APIC */
+	bool apic_shown;              /**< the virtual-APIC page has the values of its registers */
+	uint64_t eoi_exits[4];        /**< vectors whose ends exit */
 };
 
 static inline struct vmx *vmx_of(struct x86_cpu *c)
@@ -70,12 +73,21 @@ void vmx_drop_translations(struct x86_cpu *c);
 /** Lets accesses to an MSR through, or not. */
 void vmx_pass_msr(struct vmx *s, uint32_t msr, bool write, bool pass);
 
-/** The local APIC before an entry and after an exit, for CPUs that deliver its interrupts; the vCPU is loaded. */
+/**
+ * The local APIC before an entry and after an exit, for CPUs that take it over; the vCPU is loaded. In images without
+ * LOCAL_APIC_VIRTUAL these do nothing (no_apic.c), and the others are not called.
+ */
 void vmx_apic_before(struct x86_cpu *c, struct vmx *s);
 void vmx_apic_after(struct x86_cpu *c, struct vmx *s);
 
 /** The guest has ended a level-triggered interrupt. */
 void vmx_apic_end(struct x86_cpu *c, uint8_t vector);
+
+/** The guest accesses its page of registers as the CPU does not do by itself. Returns the guest physical address. */
+uint64_t vmx_apic_accessed(struct x86_cpu *c, struct vmx *s, uint64_t offset);
+
+/** It has written a register there that the CPU only keeps. */
+void vmx_apic_written(struct x86_cpu *c, struct vmx *s, uint64_t offset);
 
 /** hvm_ops.enter() */
 void vmx_run(struct x86_cpu *c, struct hvm_exit *exit);
