@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * All vCPUs in turn on one CPU, time being instructions. It is one time for all: in each round every vCPU comes to the
- * same point of it, by executing or by waiting. So a run is the same each time.
+ * All vCPUs in turn on one CPU, time being instructions. It is one time for all, and goes by for each of them by what any
+ * of them executes: so it never goes backwards from one to the next, and a run is the same each time.
  */
 #include <config/SMP_TURN.h>
 
@@ -36,50 +36,62 @@ static void execute(struct smp_cpu *cpu, struct smp_vcpu *v, uint64_t end)
 	vcpu_stop_clear(v->vcpu, &v->stop);
 }
 
-/* Brings a vCPU to a point in time. */
-static void bring(struct smp_cpu *cpu, struct smp_vcpu *v, uint64_t end)
+/* Time goes by for a vCPU that has no turn, from match to match of its counters. */
+static void pass(struct vcpu *v, uint64_t n)
 {
-	const struct vm *vm = cpu->smp->vm;
+	const struct timer_model *timer = v->vm->timer;
 
-	while (time_of(v) < end && !vm_is_requested(vm) && !vm->stopped) {
-		uint64_t left = end - time_of(v), match = vm->timer->until_match(v->vcpu);
+	while (n > 0) {
+		uint64_t match = timer->until_match(v), part = match < n ? match : n;
 
-		if (has_work(v))
-			execute(cpu, v, end);
-		else
-			vm->timer->pass(v->vcpu, match < left ? match : left);
+		timer->pass(v, part);
+		n -= part;
+		if (part == match)
+			vcpu_run_stops(v);
 	}
 }
 
-/*
- * The end of the next round; if nobody has work, of the one in which the first timer matches, UINT64_MAX if none will.
- * Rounds end at multiples of a turn, however often somebody looked whether there is work.
- */
-static uint64_t end_of_round(const struct smp_cpu *cpu, uint64_t start)
+static void take_turn(struct smp_cpu *cpu, struct smp_vcpu *v)
+{
+	const struct vm *vm = cpu->smp->vm;
+	uint64_t start = time_of(v), end = start + TURN;
+
+	while (has_work(v) && time_of(v) < end && !vm_is_requested(vm) && !vm->stopped)
+		execute(cpu, v, end);
+	for (unsigned n = 0; n < cpu->nr_vcpus; n++)
+		if (cpu->vcpus[n] != v)
+			pass(cpu->vcpus[n]->vcpu, time_of(v) - start);
+}
+
+/* Whose turn is next: NULL if nobody has work. */
+static struct smp_vcpu *next_with_work(const struct smp_cpu *cpu)
+{
+	unsigned last = 0;
+
+	while (cpu->vcpus[last] != cpu->current)
+		last++;
+	for (unsigned n = 1; n <= cpu->nr_vcpus; n++) {
+		struct smp_vcpu *v = cpu->vcpus[(last + n) % cpu->nr_vcpus];
+
+		if (has_work(v))
+			return v;
+	}
+	return NULL;
+}
+
+/* Nobody has work: goes on to the first match of a counter. Returns false if there will be none. */
+static bool go_to_match(const struct smp_cpu *cpu)
 {
 	uint64_t left = UINT64_MAX;
 
 	for (unsigned n = 0; n < cpu->nr_vcpus; n++) {
-		struct smp_vcpu *v = cpu->vcpus[n];
-		uint64_t match = cpu->smp->vm->timer->until_match(v->vcpu);
+		uint64_t match = cpu->smp->vm->timer->until_match(cpu->vcpus[n]->vcpu);
 
-		if (has_work(v))
-			match = 1;
 		left = match < left ? match : left;
 	}
-	if (left == 0)
-		left = 1;
-	return left < UINT64_MAX - start - TURN ? ((start + left - 1) / TURN + 1) * TURN : UINT64_MAX;
-}
-
-/* The latest of all: one may be an instruction ahead, as a branch and its delay slot are executed together. */
-static uint64_t now(const struct smp_cpu *cpu)
-{
-	uint64_t latest = 0;
-
-	for (unsigned n = 0; n < cpu->nr_vcpus; n++)
-		latest = time_of(cpu->vcpus[n]) > latest ? time_of(cpu->vcpus[n]) : latest;
-	return latest;
+	for (unsigned n = 0; n < cpu->nr_vcpus && left != UINT64_MAX; n++)
+		pass(cpu->vcpus[n]->vcpu, left);
+	return left != UINT64_MAX;
 }
 
 void smp_take_counted_turns(struct smp_cpu *cpu)
@@ -87,7 +99,7 @@ void smp_take_counted_turns(struct smp_cpu *cpu)
 	const struct vm *vm = cpu->smp->vm;
 
 	while (!vm_is_requested(vm)) {
-		uint64_t end;
+		struct smp_vcpu *v;
 
 		/* By vCPU 0 a debugger lets the guest go on. */
 		if (vm->stopped) {
@@ -96,12 +108,10 @@ void smp_take_counted_turns(struct smp_cpu *cpu)
 			continue;
 		}
 		smp_share_deadline(cpu, false); /* of devices, whose time is the host's */
-		end = end_of_round(cpu, now(cpu));
-		if (end == UINT64_MAX) {
+		v = next_with_work(cpu);
+		if (v != NULL)
+			take_turn(cpu, v);
+		else if (!go_to_match(cpu))
 			plat_wait(&cpu->current->vcpu->attention);
-			continue;
-		}
-		for (unsigned n = 0; n < cpu->nr_vcpus; n++)
-			bring(cpu, cpu->vcpus[n], end);
 	}
 }

@@ -36,6 +36,7 @@ SEVERAL = {
     "threads": {},
     "threads-interp": {"ENGINE_INTERP": True},
     "turns": {"SMP_ONE_CPU": True},
+    "icount": {"SMP_ONE_CPU": True, "TIMER_ICOUNT": True},
 }
 
 
@@ -231,21 +232,6 @@ def test_several_vcpus(kind):
         assert "detached" in gdb.do("detach")
         guest.console.send("echo all-$((3 + 4))\r")
         guest.console.expect_exact("all-7")
-
-
-def test_vcpus_in_counted_turns():
-    """Where turns end by instructions nobody has one while the guest is stopped, but for the debugger."""
-    out = variant("gdb-smp-icount", "linux_octeon_smp", GDB_STUB=True, SMP_ONE_CPU=True, TIMER_ICOUNT=True)
-    with Guest("linux", out) as guest, debug(guest, out) as gdb:
-        for function in ("start_kernel", "rest_init"):
-            gdb.do(f"tbreak {function}")
-            said = gdb.do("continue")
-            assert re.search(rf"Thread 1 hit Temporary breakpoint \d, 0x\w+ in {function}", said), said
-            before = gdb.number("$pc")
-            gdb.do("stepi")
-            assert gdb.number("$pc") != before
-        assert "detached" in gdb.do("detach")
-        guest.console.expect_exact("Brought up 1 node, 4 CPUs")
 
 
 def check_step(gdb, thread):

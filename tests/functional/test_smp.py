@@ -67,6 +67,16 @@ def test_runs_by_instructions_repeat(tmp_path):
     assert first == second
 
 
+def test_boots_by_instructions_repeat():
+    """Linux does: four vCPUs come to the prompt, with the same times in each line of the log."""
+    folder = variant("smp-linux-icount", "linux_octeon_smp", SMP_ONE_CPU=True, TIMER_ICOUNT=True)
+    said = []
+    for _ in range(2):
+        with Guest(folder / "husk") as guest:
+            said.append(guest.boot())
+    assert said[0] == said[1] and "4 CPUs" in said[0]
+
+
 def test_pinned_vcpus_stay(tmp_path):
     """With SMP_PIN the threads of the vCPUs may use one CPU each, in turn of those that the process may use."""
     wanted = sorted(os.sched_getaffinity(0))
