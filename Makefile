@@ -278,7 +278,7 @@ Test
   check-differential  guest instructions against a reference emulator (N=count)
   check-functional    boot the images and talk to them; the build itself
   check-vmx           all tests of Intel VMX, in Bochs; "functional" has a few of them
-  bench               husk, QEMU and native programs side by side (T=item, N=rounds, QUICK=1)
+  bench               husk, QEMU and native programs side by side (T=item, or T=smp; N=rounds, QUICK=1)
   bench-pvh           start of x86-64 guests beside no hypervisor, and beside Xen (N=rounds)
   lockstep            two engines side by side; finds the first instruction that differs (N=instructions)
 

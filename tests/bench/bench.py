@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`make bench`: how fast guests are, beside QEMU and beside the same programs without any emulator.
 
-Three parts. `mips` measures the items of items.py in husk (linux_virt, engine dbt), in QEMU's malta machine with the
+Four parts. `mips` measures the items of items.py in husk (linux_virt, engine dbt), in QEMU's malta machine with the
 same kernel, initial RAM disk and device tree, and natively: one item after the other, everywhere in turns, all pinned
 to one CPU. `engines` measures husk's engines alone: guest instructions per second, the guest's clock, sizes.
-`io` measures disks and networks of guests, in husk and in QEMU.
+`io` measures disks and networks of guests, in husk and in QEMU. `smp` measures guests with two vCPUs.
 Results are JSON files, pictures are SVG.
 """
 
@@ -18,6 +18,7 @@ from pathlib import Path
 import engines
 import io_bench
 import mips
+import smp_bench
 from build import Builder
 
 
@@ -38,7 +39,7 @@ def main():
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
     with tempfile.TemporaryDirectory(prefix="husk-bench-", dir=memory) as folder:
         parts = {"mips": lambda: mips.run(args, builder, Path(folder)), "engines": lambda: engines.run(args, builder),
-                 "io": lambda: io_bench.run(args, builder)}  # fmt: skip
+                 "io": lambda: io_bench.run(args, builder), "smp": lambda: smp_bench.run(args, builder)}  # fmt: skip
         chosen = [args.only] if args.only in parts else parts
         ran = [parts[name]() for name in chosen]
     if not any(ran):

@@ -63,11 +63,14 @@ def _grid(scale, bottom):
         yield _text(x, TOP - 10, f"{tick:g} x", "middle")
 
 
-def _legend():
+def _legend(marks):
+    """What bars mean, and the marks in rows, if there are any."""
     yield f'<rect x="{LEFT}" y="34" width="22" height="{BAR}" fill="{FASTER}"/>'
     yield _text(LEFT + 28, 44, "husk")
     yield f'<rect x="{LEFT + 80}" y="34" width="22" height="{BAR}" fill="{SLOWER}"/>'
     yield _text(LEFT + 108, 44, "slower than QEMU")
+    if not marks:
+        return
     yield _circle(LEFT + 235, 40)
     yield _text(LEFT + 246, 44, "husk with QEMU's TLB size, no page walker")
     yield _diamond(LEFT + 530, 40)
@@ -75,16 +78,16 @@ def _legend():
 
 
 def chart(rows, same, title):
-    """SVG text of rows of report.compare(); `same` are those of husk with QEMU's TLB."""
+    """SVG text of rows of report.compare(); `same` are those of husk with QEMU's TLB, or None."""
     # How many times as fast as QEMU the native program is.
     natives = [row["vs_qemu"] / row["vs_native"] if row["vs_qemu"] and row["vs_native"] else None for row in rows]
-    others = [row["vs_qemu"] for row in same]
+    others = [row["vs_qemu"] for row in same] if same else [None] * len(rows)
     scale = Scale([ratio for ratio in [*(row["vs_qemu"] for row in rows), *others, *natives] if ratio])
     bottom = TOP + ROW * len(rows)
     lines = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + WIDTH + RIGHT}" height="{bottom + 14}" '
              f'font-family="sans-serif" font-size="12" fill="{TEXT}">',
              '<rect width="100%" height="100%" fill="white"/>', _text(LEFT, 20, title, more=' font-size="15" font-weight="bold"'),
-             *_legend(), *_grid(scale, bottom)]  # fmt: skip
+             *_legend(same or any(natives)), *_grid(scale, bottom)]  # fmt: skip
     for number, values in enumerate(zip(rows, others, natives)):
         lines += _row(*values, TOP + number * ROW, scale)
     return "\n".join([*lines, "</svg>", ""])

@@ -19,9 +19,9 @@ SLEEP_S = 2
 NO_CRYPTO_INSTRUCTIONS = "~0x200000200000000:~0x20000000"
 
 
-def pin():
-    """Command that pins what follows to the last CPU that we may use."""
-    return ["taskset", "-c", str(max(os.sched_getaffinity(0)))]
+def pin(count=1):
+    """Command that pins what follows to the last CPUs that we may use, so many."""
+    return ["taskset", "-c", ",".join(map(str, sorted(os.sched_getaffinity(0))[-count:]))]
 
 
 class Native:

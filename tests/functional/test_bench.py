@@ -16,6 +16,8 @@ import report  # noqa: E402,I001  pylint: disable=wrong-import-position
 import io_bench  # noqa: E402  pylint: disable=wrong-import-position
 import io_items  # noqa: E402  pylint: disable=wrong-import-position
 import plot  # noqa: E402  pylint: disable=wrong-import-position
+import smp_bench  # noqa: E402  pylint: disable=wrong-import-position
+from prompt import Cost  # noqa: E402  pylint: disable=wrong-import-position
 
 
 @pytest.fixture(scope="session", name="programs")
@@ -145,3 +147,47 @@ def test_rows_of_devices():
     m.add("qemu", time, 1, "nothing")
     assert m.wrong == ["qemu: net-round-trip"]
     assert m.row(time)["vs_qemu"] is None
+
+
+def test_fixed_work(programs, tmp_path):
+    """The benchmark program repeats an item as often as it is told."""
+    assert output([programs / "native/bench", ["-r", "3", "-n", "sieve"]], tmp_path) == (0, "sieve right\n")
+
+
+def test_work_is_right(programs):
+    """Work for several vCPUs is right if each of its parts says so; the echo of the command does not count."""
+    work = {work.name: work for work in smp_bench.works(programs / "native/bench", True)}
+    echo = f"{work['two-jobs'].line}; echo end-$((1+1))\r\r\n"
+    assert work["two-jobs"].right(f"{echo}sieve right\r\r\nsieve right\r\r\n")
+    assert not work["two-jobs"].right(f"{echo}sieve right\r\r\nsieve WRONG: checksum 1, not 2\r\r\n")
+    assert not work["one-job"].right(echo)
+    assert work["hackbench"].right("Running in process mode\r\r\nTime: 0.302\r\r\n")
+    assert not work["hackbench"].right("hackbench: fork: Cannot allocate memory\r\r\n")
+
+
+def test_speed_ups_of_vcpus():
+    """Ratios are of medians, over the side that they are told to be; goals are met or missed."""
+    m = smp_bench.Measurement(["boot", "one-job", "two-jobs", "hackbench"])
+    for seconds in (2, 1, 30):
+        m.add("husk_one", "two-jobs", Cost(seconds * 2, seconds, None))
+        m.add("husk", "two-jobs", Cost(seconds, seconds * 1.25, None))
+        m.add("husk_one", "boot", Cost(9, seconds * 1.1, None))
+        m.add("husk_without", "boot", Cost(1, seconds, None))
+    result = smp_bench.report(m, ["two-jobs", "hackbench"])
+    rows = {row["name"]: row for row in result["items"]}
+    assert (rows["two-jobs"]["husk"], rows["two-jobs"]["husk_one"], rows["two-jobs"]["vs_qemu"]) == (2, 4, None)
+    goals = {row["name"]: row for row in result["goals"]}
+    assert (goals["two jobs: 1 vCPU / 2 vCPUs"]["value"], goals["two jobs: 1 vCPU / 2 vCPUs"]["met"]) == (2, True)
+    assert goals["two jobs: the same by CPU time"]["value"] == pytest.approx(1.6)
+    assert result["host_speed_up"] is None
+    assert goals["boot: CPU time with SMP / without"]["value"] == pytest.approx(1.1)
+    assert goals["boot: CPU time with SMP / without"]["met"] is False
+    assert goals["hackbench: QEMU / 2 vCPUs"]["met"] is None
+
+
+def test_chart_without_marks():
+    """A picture of husk and QEMU alone explains nothing else."""
+    item = items.Item("walk", "s", False, (), "")
+    text = plot.chart([report.compare(item, None, 8, 2)], None, "title")
+    words = [element.text for element in ET.fromstring(text).iter("{http://www.w3.org/2000/svg}text")]
+    assert "4.00 x" in words and "native" not in words

@@ -10,6 +10,7 @@ import pytest
 
 from conftest import OUT, TREE, build
 from guest import Guest, variant
+from test_guest_boot import TROUBLE
 
 sys.path.append(str(TREE / "tests/bench"))
 import programs  # noqa: E402  pylint: disable=wrong-import-position
@@ -21,9 +22,9 @@ PACKAGES = (
     "libc6", "openssl", "libssl3", "xz-utils", "liblzma5", "gzip", "zlib1g",
     "stress-ng", "libapparmor1", "libbsd0", "libmd0", "libcrypt1", "libegl1", "libglvnd0", "libgbm1", "libdrm2",
     "libwayland-server0", "libexpat1", "libffi8", "libgles2", "libjpeg62-turbo", "libjudydebian1", "libkmod2", "libzstd1",
-    "libsctp1", "libxxhash0",
+    "libsctp1", "libxxhash0", "rt-tests",
 )  # fmt: skip
-PROGRAMS = ("usr/bin/openssl", "usr/bin/xz", "bin/gzip", "usr/bin/stress-ng")
+PROGRAMS = ("usr/bin/openssl", "usr/bin/xz", "bin/gzip", "usr/bin/stress-ng", "usr/bin/hackbench")
 DIGESTS = ("md5", "sha1", "sha256", "sha512", "sha3-256", "blake2b512")
 #: name -> options; as many operations as take a few seconds
 STRESSORS = {
@@ -35,6 +36,10 @@ STRESSORS = {
     "context": "--context 1 --context-ops 500 --switch 1 --switch-ops 2000 --fork 1 --fork-ops 50 --sigsegv 1 --sigsegv-ops 500",
     "strings": "--str 1 --str-method all --str-ops 40 --wcs 1 --wcs-method all --wcs-ops 20 --qsort 1 --qsort-size 10000 --qsort-ops 2",
 }
+#: on four vCPUs, one process for each: stressor -> operations of all of them together, as many as take a few seconds
+SMP_STRESSORS = {"context": 2000, "futex": 20000, "pthread": 400, "mmap": 40, "fork": 400, "atomic": 200, "membarrier": 2000}
+#: of hackbench: processes and threads, with pipes and with sockets
+HACKBENCH = ("--pipe", "", "--pipe --threads", "--threads")
 
 
 def data(last):
@@ -114,11 +119,39 @@ def test_compression(guest):
     must(guest, "/bin/gzip -9 -c /tmp/data >/tmp/x && /bin/gzip -t /tmp/x && /bin/gzip -dc /tmp/x | cmp - /tmp/data")
 
 
+def stress(guest, options):
+    """Has stressors verify what they compute."""
+    output = must(guest, f"stress-ng --verify --seed 42 --temp-path /tmp {options} --timeout 0 2>&1")
+    assert "successful run completed" in output and not re.search(r"fail|abort|skipp", output), output
+
+
 @pytest.mark.parametrize("name", STRESSORS)
 def test_stress(guest, name):
-    """Stressors that verify what they compute."""
-    output = must(guest, f"stress-ng --verify --seed 42 --temp-path /tmp {STRESSORS[name]} --timeout 0 2>&1")
-    assert "successful run completed" in output and not re.search(r"fail|abort|skipp", output), output
+    """Computing, memory and system calls, one after the other."""
+    stress(guest, STRESSORS[name])
+
+
+@pytest.fixture(scope="module", name="four")
+def guest_with_four_vcpus(boot):
+    """A guest with four vCPUs."""
+    guest = boot("linux_octeon_smp", "programs_smp")
+    assert must(guest, "nproc").strip() == "4"
+    return guest
+
+
+@pytest.mark.parametrize("name", SMP_STRESSORS)
+def test_stress_on_four(four, name):
+    """A process for each vCPU. Linux has nothing to complain about."""
+    more = "--mmap-bytes 4M" if name == "mmap" else ""
+    stress(four, f"--{name} 4 --{name}-ops {SMP_STRESSORS[name]} {more}")
+    assert not TROUBLE.search(must(four, "dmesg"))
+
+
+@pytest.mark.parametrize("kind", HACKBENCH)
+def test_hackbench_on_four(four, kind):
+    """All messages arrive."""
+    assert re.search(r"^Time: [\d.]+$", must(four, f"hackbench {kind} -g 2 -l 40"), re.M)
+    assert not TROUBLE.search(must(four, "dmesg"))
 
 
 def test_interpreter(boot):

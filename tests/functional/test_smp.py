@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Several vCPUs: a small kernel that tries what cores do to each other, and Linux on four of them."""
 
+import contextlib
 import os
 import re
 import struct
+import subprocess
 
 import pytest
 
@@ -11,6 +13,7 @@ from guest import PROMPT, Guest, make_run, patched, small_smp_kernel, variant
 
 LONG = os.environ.get("HUSK_LONG")
 ROUNDS = 100_000_000 if LONG else 1000
+BOOTS = 50
 
 CHECKS = """
     ll sc, lld scd, laa, saad, sc fails behind a store of another core, message passing, store buffering, load buffering,
@@ -139,6 +142,31 @@ def test_code_is_dropped_while_others_run_it():
         assert int(guest.match(r"cache flushed (\d+) times")[1]) > 100
         guest.type("\x01x")
         guest.end()
+
+
+@contextlib.contextmanager
+def loaded(cpus):
+    """A process on each of these CPUs of the host that never waits."""
+    loops = [subprocess.Popen(["taskset", "-c", str(cpu), "sh", "-c", "while :; do :; done"]) for cpu in cpus]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+
+
+@pytest.mark.skipif(not LONG, reason="many boots on a loaded host take long; HUSK_LONG=1 has them")
+@pytest.mark.parametrize("count", (1, 2))
+def test_linux_always_boots_on_a_loaded_host(built, count):
+    """Four vCPUs on one or two CPUs of the host, which all have something else to do: each boot comes to the end."""
+    image, cpus = built("linux_octeon_smp") / "husk", sorted(os.sched_getaffinity(0))[:count]
+    with loaded(cpus):
+        for number in range(BOOTS):
+            with Guest("taskset", "-c", ",".join(map(str, cpus)), image) as guest:
+                guest.boot()
+                assert guest.run("nproc").strip() == "4", f"boot {number}"
+                assert "husk: guest powered off" in guest.power_off(), f"boot {number}"
 
 
 def test_linux_starts_again_and_ends_busy(linux):

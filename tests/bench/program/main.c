@@ -21,10 +21,13 @@
 #define BATCHES          200
 #define BATCHES_AT_LEAST 5
 #define DEFAULT_SECONDS  0.4
+/* Repetitions of an item that is only checked. */
+#define CHECKED 2
 
 struct options {
-	/* Time to measure an item; 0 to check it only. */
+	/* Time to measure an item; 0 to check it only, in so many repetitions. */
 	double seconds;
+	uint64_t repetitions;
 	bool list, exact, command;
 };
 
@@ -138,14 +141,14 @@ static double value(const struct bench_item *item, double seconds)
 }
 
 /* Measures an item, or only checks it, and prints its line; returns false if it is wrong. */
-static bool run(const struct bench_item *item, double time)
+static bool run(const struct bench_item *item, const struct options *options)
 {
-	double seconds;
+	double time = options->seconds, seconds;
 	bool right;
 
 	if (item->begin)
 		item->begin();
-	right = time > 0 ? measure(item, time, &seconds) : batch(item, 2, &seconds);
+	right = time > 0 ? measure(item, time, &seconds) : batch(item, options->repetitions, &seconds);
 	if (item->end)
 		item->end();
 	if (right && time > 0)
@@ -182,7 +185,7 @@ static int run_all(char **words, const struct options *options)
 			if (options->list)
 				printf("%s %s %s\n", item->name, units[item->unit].name,
 				       units[item->unit].higher_is_better ? "higher" : "lower");
-			else if (!run(item, options->seconds))
+			else if (!run(item, options))
 				status = 1;
 		}
 	}
@@ -267,6 +270,7 @@ static int usage(void)
 {
 	fputs("bench [-t SECONDS] [-d FOLDER] [WORD...]  measure the items that have a WORD in their name\n"
 	      "bench -c [WORD...]                        only check their results\n"
+	      "bench -r COUNT [WORD...]                  the same in COUNT repetitions, as much work everywhere\n"
 	      "bench -l [WORD...]                        list them: name, unit, which is better\n"
 	      "  -n                                      each WORD is a whole name\n"
 	      "bench [-t SECONDS] -x NAME MEGABYTES COMMAND...  measure a command\n"
@@ -277,12 +281,12 @@ static int usage(void)
 
 int main(int argc, char **argv)
 {
-	struct options options = { .seconds = DEFAULT_SECONDS };
+	struct options options = { .seconds = DEFAULT_SECONDS, .repetitions = CHECKED };
 
 	if (readlink("/proc/self/exe", program, sizeof(program) - 1) < 0)
 		bench_fail("/proc/self/exe");
 	bench_self = program;
-	for (int option; (option = getopt(argc, argv, "+cd:e:g:lnt:x")) != -1;) {
+	for (int option; (option = getopt(argc, argv, "+cd:e:g:lnr:t:x")) != -1;) {
 		switch (option) {
 		case 'c': options.seconds = 0; break;
 		case 'd': bench_folder = optarg; break;
@@ -290,6 +294,10 @@ int main(int argc, char **argv)
 		case 'g': return write_text(strtoul(optarg, NULL, 0));
 		case 'l': options.list = true; break;
 		case 'n': options.exact = true; break;
+		case 'r':
+			options.seconds = 0;
+			options.repetitions = strtoull(optarg, NULL, 0);
+			break;
 		case 't': options.seconds = strtod(optarg, NULL); break;
 		case 'x': options.command = true; break;
 		default: return usage();
