@@ -209,7 +209,8 @@ static enum engine_exit give_way(struct cpu *c)
 {
 	unsigned *runner = &last[c->vcpu.id % CPUS];
 
-	in_a_row += smp_shares_cpu(&c->vcpu) && *runner == c->vcpu.id + 1;
+	if (smp_shares_cpu(&c->vcpu) && *runner == c->vcpu.id + 1)
+		__atomic_fetch_add(&in_a_row, 1, __ATOMIC_RELAXED);
 	*runner = c->vcpu.id + 1;
 	if (c->runs >= ROUNDS && smp_shares_cpu(&c->vcpu))
 		vm_request(&vm, VM_RESET);
