@@ -78,21 +78,6 @@ static void code_written(void *ctx, uint64_t gpa, uint64_t size)
 	smp_unlock(&vm->memory.code_lock);
 }
 
-/*
- * Stores that vCPUs know the way to already take it no more. Before the page is translated: what is stored afterwards
- * drops the translation.
- */
-void dbt_mark_code(struct vm *vm, uint64_t gpa)
-{
-	if (memory_is_code(&vm->memory, gpa))
-		return;
-	memory_mark_code(&vm->memory, gpa, true);
-	smp_stop_others(vm);
-	for (unsigned n = 0; n < vm->nr_vcpus; n++)
-		mips_stlb_protect(mips_cpu(vm->vcpus[n]), gpa);
-	smp_resume_others(vm);
-}
-
 static void fetch_changed(struct mips_cpu *c, uint64_t va)
 {
 	dbt_forget_jumps(dbt(c), va);

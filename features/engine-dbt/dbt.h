@@ -123,9 +123,6 @@ void dbt_forget_jumps(struct dbt *d, uint64_t va);
 /** vCPU n of a VM whose engine this is. */
 struct dbt *dbt_of(const struct vm *vm, unsigned n);
 
-/** From now on stores to the page that is to be translated are heard of. Under memory.code_lock. */
-void dbt_mark_code(struct vm *vm, uint64_t gpa);
-
 /** Room for one more block, for which all may have been dropped. Under memory.code_lock, given back meanwhile. */
 void dbt_make_room(struct vm *vm);
 

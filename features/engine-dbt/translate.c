@@ -132,7 +132,7 @@ static uint32_t translate(struct dbt *d, const struct block_key *key, const uint
 	size_t bytes;
 
 	made.heat = path == NULL ? heat_of(d, key) : 0;
-	dbt_mark_code(c->vcpu.vm, key->gpa);
+	mips_mark_code(c->vcpu.vm, key->gpa);
 	source.insns = &all->insns[all->next_insn];
 	find_next_page(c, &source);
 	mips_translate_block(&source, all->ir);

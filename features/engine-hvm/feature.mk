@@ -10,6 +10,6 @@ objs-hvm-svm := $(addprefix arch/x86_64/hvm/svm/, entry.o svm.o)
 cflags-hvm-svm := -mgeneral-regs-only -Os
 
 features-$(CONFIG_HVM_VMX) += hvm-vmx
-objs-hvm-vmx := $(addprefix arch/x86_64/hvm/vmx/, $(if $(CONFIG_LOCAL_APIC_VIRTUAL),apic.o,no_apic.o) capabilities.o diagnose.o entry.o explain.o registers.o run.o state.o \
-	vmx.o)
+objs-hvm-vmx := $(addprefix arch/x86_64/hvm/vmx/, $(if $(CONFIG_LOCAL_APIC_VIRTUAL),apic.o,no_apic.o) capabilities.o \
+	diagnose.o entry.o explain.o registers.o run.o state.o vmx.o)
 cflags-hvm-vmx := -mgeneral-regs-only -Os

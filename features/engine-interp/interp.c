@@ -67,18 +67,6 @@ static bool is_decoded(const struct vm *vm, uint64_t gpa)
 	return false;
 }
 
-/* From now on stores to the page are heard of. Those that vCPUs know the way to already take it no more. */
-static void mark_code(struct vm *vm, uint64_t gpa)
-{
-	if (memory_is_code(&vm->memory, gpa))
-		return;
-	memory_mark_code(&vm->memory, gpa, true);
-	smp_stop_others(vm);
-	for (unsigned n = 0; n < vm->nr_vcpus; n++)
-		mips_stlb_protect(mips_cpu(vm->vcpus[n]), gpa);
-	smp_resume_others(vm);
-}
-
 /* Counted execution fetches anew behind the instruction that did it. */
 static void fetch_changed(struct mips_cpu *c, uint64_t va)
 {
@@ -108,7 +96,7 @@ static struct mips_page *add_page(struct mips_cpu *c, const struct page_request 
 		if (!is_decoded(c->vcpu.vm, evicted))
 			memory_mark_code(memory, evicted, false);
 	}
-	mark_code(c->vcpu.vm, want->gpa);
+	mips_mark_code(c->vcpu.vm, want->gpa);
 	smp_unlock(&memory->code_lock);
 	return page;
 }

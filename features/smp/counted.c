@@ -15,11 +15,6 @@ static uint64_t time_of(const struct smp_vcpu *v)
 	return v->vcpu->instructions + v->vcpu->passed;
 }
 
-static bool has_work(const struct smp_vcpu *v)
-{
-	return !v->idle || vcpu_attention(v->vcpu) != 0 || vcpu_stop_at(v->vcpu) <= v->vcpu->instructions;
-}
-
 /* vcpu_run_stops() takes it back; that is all there is to do. */
 static void on_stop(struct vcpu_stop *stop)
 {
@@ -56,27 +51,11 @@ static void take_turn(struct smp_cpu *cpu, struct smp_vcpu *v)
 	const struct vm *vm = cpu->smp->vm;
 	uint64_t start = time_of(v), end = start + TURN;
 
-	while (has_work(v) && time_of(v) < end && !vm_is_requested(vm) && !vm->stopped)
+	while (smp_has_work(v) && time_of(v) < end && !vm_is_requested(vm) && !vm->stopped)
 		execute(cpu, v, end);
 	for (unsigned n = 0; n < cpu->nr_vcpus; n++)
 		if (cpu->vcpus[n] != v)
 			pass(cpu->vcpus[n]->vcpu, time_of(v) - start);
-}
-
-/* Whose turn is next: NULL if nobody has work. */
-static struct smp_vcpu *next_with_work(const struct smp_cpu *cpu)
-{
-	unsigned last = 0;
-
-	while (cpu->vcpus[last] != cpu->current)
-		last++;
-	for (unsigned n = 1; n <= cpu->nr_vcpus; n++) {
-		struct smp_vcpu *v = cpu->vcpus[(last + n) % cpu->nr_vcpus];
-
-		if (has_work(v))
-			return v;
-	}
-	return NULL;
 }
 
 /* Nobody has work: goes on to the first match of a counter. Returns false if there will be none. */
@@ -108,7 +87,7 @@ void smp_take_counted_turns(struct smp_cpu *cpu)
 			continue;
 		}
 		smp_share_deadline(cpu, false); /* of devices, whose time is the host's */
-		v = next_with_work(cpu);
+		v = smp_next_with_work(cpu);
 		if (v != NULL)
 			take_turn(cpu, v);
 		else if (!go_to_match(cpu))

@@ -65,6 +65,12 @@ void smp_take_turns(struct smp_cpu *cpu);
 /** The same by instructions instead of time, for all vCPUs on one CPU. */
 void smp_take_counted_turns(struct smp_cpu *cpu);
 
+/** True if it has something to do: guest code, what its attention word asks for, or a stop that it has reached. */
+bool smp_has_work(const struct smp_vcpu *v);
+
+/** The next one behind the present one of a CPU, or that itself if no other has work; NULL if none has. */
+struct smp_vcpu *smp_next_with_work(const struct smp_cpu *cpu);
+
 /**
  * The host knows one deadline for all vCPUs of the CPU, and raises ATTN_TIMER for the one that runs: passes that on to
  * those whose timers are due, and tells the host what is next. With others_wait the end of the turn is a deadline, too.

@@ -13,9 +13,9 @@ void smp_switch(struct smp_cpu *cpu, struct smp_vcpu *v)
 	plat_cpu_bind(&v->vcpu->attention);
 }
 
-static bool has_work(const struct smp_vcpu *v)
+bool smp_has_work(const struct smp_vcpu *v)
 {
-	return !v->idle || vcpu_attention(v->vcpu) != 0;
+	return !v->idle || vcpu_attention(v->vcpu) != 0 || vcpu_stop_at(v->vcpu) <= v->vcpu->instructions;
 }
 
 static unsigned place_of(const struct smp_cpu *cpu, const struct smp_vcpu *v)
@@ -27,15 +27,14 @@ static unsigned place_of(const struct smp_cpu *cpu, const struct smp_vcpu *v)
 	return n;
 }
 
-/* The next one behind the present, or the present one if no other has anything to do; NULL if none has. */
-static struct smp_vcpu *next_with_work(const struct smp_cpu *cpu)
+struct smp_vcpu *smp_next_with_work(const struct smp_cpu *cpu)
 {
 	unsigned first = place_of(cpu, cpu->current) + 1;
 
 	for (unsigned n = 0; n < cpu->nr_vcpus; n++) {
 		struct smp_vcpu *v = cpu->vcpus[(first + n) % cpu->nr_vcpus];
 
-		if (has_work(v))
+		if (smp_has_work(v))
 			return v;
 	}
 	return NULL;
@@ -73,15 +72,15 @@ static struct smp_vcpu *choose(struct smp_cpu *cpu)
 	uint64_t now;
 
 	if (cpu->nr_vcpus == 1)
-		return has_work(cpu->current) ? cpu->current : NULL;
+		return smp_has_work(cpu->current) ? cpu->current : NULL;
 	now = plat_time_ns();
-	other = next_with_work(cpu);
-	if (other != NULL && other != cpu->current && has_work(cpu->current) && now < cpu->turn_end) {
+	other = smp_next_with_work(cpu);
+	if (other != NULL && other != cpu->current && smp_has_work(cpu->current) && now < cpu->turn_end) {
 		smp_share_deadline(cpu, true);
 		return cpu->current;
 	}
 	cpu->turn_end = now + TURN_NS;
-	smp_share_deadline(cpu, other != NULL && other != cpu->current && has_work(cpu->current));
+	smp_share_deadline(cpu, other != NULL && other != cpu->current && smp_has_work(cpu->current));
 	return other;
 }
 

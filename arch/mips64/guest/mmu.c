@@ -599,7 +599,8 @@ static bool any_leads_to(const struct mips_stlb_entry *e, uint64_t host)
 	return any;
 }
 
-void mips_stlb_protect(struct mips_cpu *c, uint64_t gpa)
+/* Stores of a vCPU to a page take the slow path from now on. */
+static void protect(struct mips_cpu *c, uint64_t gpa)
 {
 	uint64_t host = (uint64_t)(uintptr_t)memory_borrow(&c->vcpu.vm->memory, gpa & GUEST_PAGE_MASK, GUEST_PAGE_SIZE);
 
@@ -613,6 +614,17 @@ void mips_stlb_protect(struct mips_cpu *c, uint64_t gpa)
 				if (leads_to(&e[k], host))
 					e[k].tag = MIPS_TAG_NEVER;
 		}
+}
+
+void mips_mark_code(struct vm *vm, uint64_t gpa)
+{
+	if (memory_is_code(&vm->memory, gpa))
+		return;
+	memory_mark_code(&vm->memory, gpa, true);
+	smp_stop_others(vm);
+	for (unsigned n = 0; n < vm->nr_vcpus; n++)
+		protect(mips_cpu(vm->vcpus[n]), gpa);
+	smp_resume_others(vm);
 }
 
 void mips_watch_update(struct mips_cpu *c)

@@ -87,8 +87,11 @@ void mips_stlb_flush(struct mips_cpu *c);
 /** Forgets the translations that were cached from a TLB entry. */
 void mips_stlb_flush_entry(struct mips_cpu *c, const struct mips_tlb_entry *e);
 
-/** Makes stores to a RAM page take the slow path from now on, because code was decoded from it. */
-void mips_stlb_protect(struct mips_cpu *c, uint64_t gpa);
+/**
+ * Has memory.code_written() hear of stores to a RAM page from now on: those that vCPUs know the way to already take it no
+ * more. Before code is decoded from the page, so that what is stored afterwards is noticed; under memory.code_lock.
+ */
+void mips_mark_code(struct vm *vm, uint64_t gpa);
 
 /** Value of `size` bytes between guest byte order and the host's. */
 static inline uint64_t mips_swap(const struct mips_cpu *c, uint64_t v, unsigned size)
