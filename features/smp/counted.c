@@ -86,7 +86,8 @@ void smp_take_counted_turns(struct smp_cpu *cpu)
 			vcpu_turn(cpu->vcpus[0]->vcpu);
 			continue;
 		}
-		smp_share_deadline(cpu, false); /* of devices, whose time is the host's */
+		smp_raise_due(cpu); /* timers of devices, whose time is the host's */
+		smp_share_deadline(cpu, false);
 		v = smp_next_with_work(cpu);
 		if (v != NULL)
 			take_turn(cpu, v);

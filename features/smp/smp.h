@@ -73,8 +73,11 @@ struct smp_vcpu *smp_next_with_work(const struct smp_cpu *cpu);
 
 /**
  * The host knows one deadline for all vCPUs of the CPU, and raises ATTN_TIMER for the one that runs: passes that on to
- * those whose timers are due, and tells the host what is next. With others_wait the end of the turn is a deadline, too.
+ * those whose timers are due.
  */
+void smp_raise_due(struct smp_cpu *cpu);
+
+/** Tells the host which deadline of the CPU's vCPUs is next; with others_wait the end of the turn is one, too. */
 void smp_share_deadline(struct smp_cpu *cpu, bool others_wait);
 
 /**

@@ -40,20 +40,27 @@ struct smp_vcpu *smp_next_with_work(const struct smp_cpu *cpu)
 	return NULL;
 }
 
-void smp_share_deadline(struct smp_cpu *cpu, bool others_wait)
+void smp_raise_due(struct smp_cpu *cpu)
 {
-	uint64_t now = plat_time_ns(), first = others_wait ? cpu->turn_end : TIMER_NEVER;
+	uint64_t now = plat_time_ns();
 
 	for (unsigned n = 0; n < cpu->nr_vcpus; n++) {
 		struct smp_vcpu *v = cpu->vcpus[n];
 
-		if (v->deadline <= now) {
-			__atomic_fetch_or(&v->vcpu->attention, ATTN_TIMER, __ATOMIC_RELAXED);
-			v->deadline = TIMER_NEVER; /* until its timers were looked at */
-		}
-		first = v->deadline < first ? v->deadline : first;
+		if (v->deadline > now)
+			continue;
+		v->deadline = TIMER_NEVER; /* until its timers were looked at */
+		__atomic_fetch_or(&v->vcpu->attention, ATTN_TIMER, __ATOMIC_RELAXED);
 	}
-	if (first != cpu->armed || first <= now)
+}
+
+void smp_share_deadline(struct smp_cpu *cpu, bool others_wait)
+{
+	uint64_t first = others_wait ? cpu->turn_end : TIMER_NEVER;
+
+	for (unsigned n = 0; n < cpu->nr_vcpus; n++)
+		first = cpu->vcpus[n]->deadline < first ? cpu->vcpus[n]->deadline : first;
+	if (first != cpu->armed || first <= plat_time_ns())
 		plat_deadline_set(first);
 	cpu->armed = first;
 }
@@ -65,23 +72,34 @@ void smp_recheck_deadline(struct smp_vcpu *v)
 		__atomic_fetch_or(&v->vcpu->attention, ATTN_TIMER, __ATOMIC_RELAXED);
 }
 
-/* Chooses whose turn it is: the present one's as long as it has work and time. NULL: nobody has work. */
+static unsigned count_with_work(const struct smp_cpu *cpu)
+{
+	unsigned count = 0;
+
+	for (unsigned n = 0; n < cpu->nr_vcpus; n++)
+		count += smp_has_work(cpu->vcpus[n]);
+	return count;
+}
+
+/*
+ * Chooses whose turn it is: the present one's as long as it has work and time. NULL: nobody has work. Whose timers are
+ * due has work, too: it would wait for as long as the chosen one runs, if that was found out later.
+ */
 static struct smp_vcpu *choose(struct smp_cpu *cpu)
 {
-	struct smp_vcpu *other;
+	struct smp_vcpu *chosen = cpu->current;
 	uint64_t now;
 
 	if (cpu->nr_vcpus == 1)
-		return smp_has_work(cpu->current) ? cpu->current : NULL;
+		return smp_has_work(chosen) ? chosen : NULL;
+	smp_raise_due(cpu);
 	now = plat_time_ns();
-	other = smp_next_with_work(cpu);
-	if (other != NULL && other != cpu->current && smp_has_work(cpu->current) && now < cpu->turn_end) {
-		smp_share_deadline(cpu, true);
-		return cpu->current;
+	if (!smp_has_work(chosen) || now >= cpu->turn_end) {
+		chosen = smp_next_with_work(cpu);
+		cpu->turn_end = now + TURN_NS;
 	}
-	cpu->turn_end = now + TURN_NS;
-	smp_share_deadline(cpu, other != NULL && other != cpu->current && smp_has_work(cpu->current));
-	return other;
+	smp_share_deadline(cpu, count_with_work(cpu) > 1);
+	return chosen;
 }
 
 bool smp_shares_cpu(const struct vcpu *v)
