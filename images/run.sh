@@ -25,6 +25,9 @@ if [ -n "${NEEDS_HVM:-}" ]; then
 		grep -qE '^(1|Y)' "/sys/module/kvm_$vendor/parameters/nested" 2>/dev/null && nested=$accel
 	done
 	accel=$nested
+	# QEMU's CPUs clear a flag of the first one whenever they load x87 state, without a lock, in the word that also says
+	# whether that one runs a guest (7.2, cpu_clear_ignne): in threads, a guest would lose its state now and then.
+	[ $accel = tcg ] && accel=tcg,thread=single
 fi
 cpu=max
 [ $accel = kvm ] && cpu=host
