@@ -17,6 +17,7 @@
 #include "arch/mips64/guest/cpu.h"
 #include "features/machine-octeon/bootinfo.h"
 #include "features/machine-octeon/bootmem.h"
+#include "features/machine-octeon/cores.h"
 #include "features/machine-octeon/ciu.h"
 #include "features/machine-octeon/csr.h"
 #include "features/uart-ns16550/uart_ns16550.h"
@@ -54,8 +55,7 @@ struct octeon {
 	struct csr_set csr;
 	struct uart_ns16550 uart[2];
 	struct guest_counter io_counter; /**< IPD_CLK_COUNT; matches nothing */
-	bool held;                       /**< cores other than the first do not run yet */
-	struct timer release;            /**< when they do, at the latest */
+	struct octeon_cores cores;
 };
 
 /*
@@ -112,53 +112,9 @@ static uint64_t io_clock(void *ctx)
 	return o->vm->timer->read(&o->io_counter);
 }
 
-/*
- * All cores enter a kernel at the same time, and those that are not the first spin until it calls them: on a host with
- * fewer CPUs that takes most of them away from the first. So they are let go when it makes ready for that, by clearing
- * mailboxes, or when as much time has passed as a slow boot loader might have taken to start them.
- */
-#define HOLD_NS 1000000000u
-
-static void release_cores(struct octeon *o)
-{
-	struct vm *vm = o->vm;
-
-	if (!o->held)
-		return;
-	o->held = false;
-	timer_disarm(vm->vcpus[0], &o->release);
-	smp_lock(&vm->memory.code_lock);
-	smp_stop_others(vm);
-	for (unsigned n = 1; n < vm->nr_vcpus; n++)
-		mips_cpu(vm->vcpus[n])->waiting = false;
-	smp_resume_others(vm);
-	smp_unlock(&vm->memory.code_lock);
-	for (unsigned n = 1; n < vm->nr_vcpus; n++)
-		vcpu_kick(vm->vcpus[n], ATTN_IRQ);
-}
-
 static void on_mailbox(void *ctx)
 {
-	release_cores((struct octeon *)((struct vm *)ctx)->board);
-}
-
-static void on_release(struct timer *t)
-{
-	release_cores((struct octeon *)(void *)((char *)t - offsetof(struct octeon, release)));
-}
-
-/* Where time is instructions, the host's must not decide anything. */
-static void hold_cores(struct octeon *o)
-{
-	struct vm *vm = o->vm;
-
-	o->held = vm->nr_vcpus > 1 && !vm->timer->by_instructions;
-	if (!o->held)
-		return;
-	for (unsigned n = 1; n < vm->nr_vcpus; n++)
-		mips_cpu(vm->vcpus[n])->waiting = true; /* as behind WAIT, with interrupts off */
-	o->release.fire = on_release;
-	timer_arm(vm->vcpus[0], &o->release, plat_time_ns() + HOLD_NS);
+	octeon_cores_release(&((struct octeon *)((struct vm *)ctx)->board)->cores);
 }
 
 static int add_uarts(struct octeon *o)
@@ -330,7 +286,7 @@ static int octeon_load(struct vm *vm)
 	vm->timer->start(&o->io_counter);
 	for (unsigned n = 0; n < vm->nr_vcpus; n++)
 		start_core(mips_cpu(vm->vcpus[n]), boot.kernel.entry);
-	hold_cores(o);
+	octeon_cores_hold(&o->cores, o->vm);
 	return 0;
 }
 

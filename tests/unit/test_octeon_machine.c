@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sources: core/smp.c features/machine-octeon/bootinfo.c features/machine-octeon/bootmem.c features/machine-octeon/ciu.c */
-/* sources: features/machine-octeon/csr.c features/machine-octeon/machine.c arch/mips64/guest/boot.c */
+/* sources: features/machine-octeon/cores.c features/machine-octeon/csr.c features/machine-octeon/machine.c arch/mips64/guest/boot.c */
 /* sources: features/uart-ns16550/uart_ns16550.c core/bus.c core/console.c core/elf.c core/feature.c core/log.c */
 /* sources: core/memory.c core/payload.c core/timer.c core/io.c core/vm.c tests/unit/fake_platform.c */
 /* The board as a whole: CPU model, RAM, wires, what the boot loader leaves, and payloads it refuses. */
@@ -105,6 +105,13 @@ static void cores_start_as_the_boot_loader_does(void **state)
 	}
 }
 
+static void pass_time(uint64_t ns)
+{
+	fake_now += ns;
+	timer_run_due(&cpus[0].vcpu);
+	timer_run_due(&cpus[1].vcpu);
+}
+
 /* The others wait until the first clears a mailbox, or for a second. */
 static void other_cores_are_held_until_they_are_wanted(void **state)
 {
@@ -113,16 +120,42 @@ static void other_cores_are_held_until_they_are_wanted(void **state)
 	assert_false(cpus[0].waiting);
 	assert_true(cpus[1].waiting);
 	mmio_put(0x1070000006200, 1);
+	pass_time(1000);
 	assert_true(cpus[1].waiting);
 	mmio_put(0x1070000000680, 0xffff);
+	pass_time(0);
 	assert_false(cpus[1].waiting);
-	assert_int_not_equal(cpus[1].vcpu.attention, 0);
-	assert_int_equal(fake_deadline, UINT64_MAX);
 
 	assert_int_equal(vm.machine->load(&vm), 0);
 	assert_true(cpus[1].waiting);
-	fake_now += 1000000000;
-	timer_run_due(&cpus[0].vcpu);
+	pass_time(1000000000);
+	pass_time(0);
+	assert_false(cpus[1].waiting);
+}
+
+/* While they spin they sleep most of the time, until they have gone elsewhere. */
+static void cores_that_spin_sleep(void **state)
+{
+	(void)state;
+	assert_int_equal(vm.machine->load(&vm), 0);
+	mmio_put(0x1070000000680, 0xffff);
+	pass_time(0);
+	cpus[1].pc += 0x100; /* to the loop */
+	pass_time(60000);
+	assert_false(cpus[1].waiting);
+	for (unsigned n = 0; n < 100; n++) {
+		cpus[1].pc ^= 4;
+		pass_time(60000);
+		assert_true(cpus[1].waiting);
+		pass_time(3000000);
+		assert_false(cpus[1].waiting);
+	}
+	for (unsigned n = 0; n < 5; n++) {
+		cpus[1].pc += 0x1000;
+		pass_time(60000);
+	}
+	assert_null(cpus[1].vcpu.timers.first);
+	pass_time(1000000000);
 	assert_false(cpus[1].waiting);
 }
 
@@ -422,6 +455,7 @@ int main(void)
 		cmocka_unit_test_setup(too_much_ram_is_refused, board),
 		cmocka_unit_test_setup(more_than_16_cores_are_refused, board),
 		cmocka_unit_test_setup(other_cores_are_held_until_they_are_wanted, board),
+		cmocka_unit_test_setup(cores_that_spin_sleep, board),
 		cmocka_unit_test_setup(cores_start_as_the_boot_loader_does, board),
 		cmocka_unit_test_setup(payload_is_where_the_kernel_looks, board),
 		cmocka_unit_test_setup(loading_again_gives_the_same, board),
