@@ -16,13 +16,17 @@ struct octeon_core {
 	uint64_t pc;        /**< where it was when its look began */
 	unsigned moves;     /**< looks in a row at whose end it was elsewhere */
 	bool asleep;
+	bool gone;   /**< for good: it was called */
+	bool looked; /**< since the first core was watched last */
 };
 
-/** All of a VM's. */
+/** All of a VM's. Written under the VM's lock. */
 struct octeon_cores {
 	struct vm *vm;
 	bool held;            /**< they do not run yet */
-	struct timer release; /**< when they do, at the latest */
+	bool paused;          /**< the first one waits for a look of theirs */
+	struct timer release; /**< when they run, at the latest */
+	struct timer watch;   /**< when the first one has to see that all have looked */
 	struct octeon_core cores[VM_MAX_VCPUS];
 };
 

@@ -5,6 +5,7 @@
 /* sources: core/memory.c core/payload.c core/timer.c core/io.c core/vm.c tests/unit/fake_platform.c */
 /* The board as a whole: CPU model, RAM, wires, what the boot loader leaves, and payloads it refuses. */
 #include "tests/unit/mips_machine_tests.h"
+#include "arch/mips64/guest/cp0.h"
 
 #define KERNEL_VA    0xffffffff81100000ull
 #define KERNEL_ENTRY 0xffffffff81100040ull
@@ -157,6 +158,38 @@ static void cores_that_spin_sleep(void **state)
 	assert_null(cpus[1].vcpu.timers.first);
 	pass_time(1000000000);
 	assert_false(cpus[1].waiting);
+}
+
+static void pass_time_of(unsigned n, uint64_t ns)
+{
+	fake_now += ns;
+	timer_run_due(&cpus[n].vcpu);
+}
+
+/* The kernel counts its own time for an answer: it goes on when the core that the host had left waiting has looked. */
+static void first_core_pauses_until_others_have_looked(void **state)
+{
+	(void)state;
+	assert_int_equal(vm.machine->load(&vm), 0);
+	mmio_put(0x1070000000680, 0xffff);
+	cpus[0].cp0.status = 0;
+	pass_time_of(0, 3000000);
+	assert_false(cpus[0].waiting); /* with interrupts off, that would be the end */
+	cpus[0].cp0.status = STATUS_IE | STATUS_IM;
+	pass_time_of(0, 500000);
+	assert_true(cpus[0].waiting);
+	pass_time_of(0, 500000);
+	assert_true(cpus[0].waiting);
+	pass_time_of(1, 0);
+	pass_time_of(1, 60000);
+	pass_time_of(0, 500000);
+	assert_false(cpus[0].waiting);
+	for (unsigned n = 0; n < 10; n++) { /* enough time for looks */
+		pass_time_of(1, 2000000);
+		pass_time_of(1, 60000);
+		pass_time_of(0, 1000000);
+		assert_false(cpus[0].waiting);
+	}
 }
 
 static void payload_is_where_the_kernel_looks(void **state)
@@ -456,6 +489,7 @@ int main(void)
 		cmocka_unit_test_setup(more_than_16_cores_are_refused, board),
 		cmocka_unit_test_setup(other_cores_are_held_until_they_are_wanted, board),
 		cmocka_unit_test_setup(cores_that_spin_sleep, board),
+		cmocka_unit_test_setup(first_core_pauses_until_others_have_looked, board),
 		cmocka_unit_test_setup(cores_start_as_the_boot_loader_does, board),
 		cmocka_unit_test_setup(payload_is_where_the_kernel_looks, board),
 		cmocka_unit_test_setup(loading_again_gives_the_same, board),
