@@ -92,6 +92,18 @@ static int set_addresses(struct virtio_net *card, struct command *c)
 	}
 }
 
+/* Pairs of queues (5.1.6.5.6). */
+static int set_pairs(struct virtio_net *card, struct command *c)
+{
+	__virtio16 pairs;
+
+	if (c->head.cmd != VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET || !virtio_has(&card->virtio, VIRTIO_NET_F_MQ) ||
+	    take(c, &pairs, sizeof(pairs)) != 0 || pairs == 0 || pairs > card->nr_pairs)
+		return -EINVAL;
+	virtio_net_set_pairs(card, pairs);
+	return 0;
+}
+
 static int run(struct virtio_net *card, struct command *c)
 {
 	if (take(c, &c->head, sizeof(c->head)) != 0)
@@ -99,13 +111,14 @@ static int run(struct virtio_net *card, struct command *c)
 	switch (c->head.class) {
 	case VIRTIO_NET_CTRL_RX: return set_mode(card, c);
 	case VIRTIO_NET_CTRL_MAC: return set_addresses(card, c);
+	case VIRTIO_NET_CTRL_MQ: return set_pairs(card, c);
 	default: return -EINVAL;
 	}
 }
 
 void virtio_net_control(struct virtio_net *card)
 {
-	struct virtqueue *q = &card->queues[VIRTIO_NET_CONTROL];
+	struct virtqueue *q = &card->queues[virtio_net_control_queue(card)];
 	struct io_vector vectors[VIRTIO_NET_SEGMENTS];
 	struct virtio_chain chain = { .vectors = vectors, .room = VIRTIO_NET_SEGMENTS };
 
@@ -116,7 +129,8 @@ void virtio_net_control(struct virtio_net *card)
 		uint8_t answer;
 
 		if (chain.nr_in == 0) {
-			virtio_fail(&card->virtio, VIRTIO_NET_CONTROL, "a command has no place for its answer");
+			virtio_fail(&card->virtio, virtio_net_control_queue(card),
+				    "a command has no place for its answer");
 			break;
 		}
 		answer = run(card, &c) == 0 ? VIRTIO_NET_OK : VIRTIO_NET_ERR;

@@ -27,6 +27,7 @@
 #include <config/VIRTIO_NET7_BACKEND.h>
 #include <config/VIRTIO_NET7_MAC.h>
 #include <config/VIRTIO_NET_COUNT.h>
+#include <config/VIRTIO_NET_PAIRS.h>
 #include <config/VIRTIO_NET_QUEUE_LOG2.h>
 
 /** A card as it is configured. */
@@ -52,6 +53,7 @@ static int add_card(struct vm *vm, const struct configured *c)
 		.name = c->name,
 		.mac = c->mac,
 		.queue_size = 1u << CONFIG_VIRTIO_NET_QUEUE_LOG2,
+		.pairs = CONFIG_VIRTIO_NET_PAIRS,
 	};
 	struct virtio_net *card = plat_pages_alloc(sizeof(*card), GUEST_PAGE_SIZE);
 	struct net *net;

@@ -10,8 +10,8 @@
 	 VIRTIO_FEATURE(VIRTIO_RING_F_EVENT_IDX) | VIRTIO_FEATURE(VIRTIO_NET_F_MRG_RXBUF))
 
 static const unsigned queue_of[NET_RINGS] = {
-	[NET_RING_RECEIVE] = VIRTIO_NET_RECEIVE,
-	[NET_RING_TRANSMIT] = VIRTIO_NET_TRANSMIT,
+	[NET_RING_RECEIVE] = VIRTIO_NET_RECEIVE(0),
+	[NET_RING_TRANSMIT] = VIRTIO_NET_TRANSMIT(0),
 };
 
 /** Goes on with the queues where the back end has stopped: all that it took is used, and shown to the driver. */
@@ -45,8 +45,8 @@ void virtio_net_lend(struct virtio_net *card)
 	card->lent = card->net->rings->take(card->net, card->virtio.driver_features & RING_FEATURES, rings) == 0;
 	if (card->lent)
 		return;
-	moved = rings[NET_RING_RECEIVE].next != card->queues[VIRTIO_NET_RECEIVE].next_avail ||
-		rings[NET_RING_TRANSMIT].next != card->queues[VIRTIO_NET_TRANSMIT].next_avail;
+	moved = rings[NET_RING_RECEIVE].next != card->pairs[0].receive->next_avail ||
+		rings[NET_RING_TRANSMIT].next != card->pairs[0].transmit->next_avail;
 	resume(card, rings);
 	if (moved)
 		virtio_interrupt(&card->virtio, VIRTIO_INTERRUPT_QUEUE);
@@ -75,7 +75,7 @@ bool virtio_net_poll_lent(struct virtio_net *card)
 		card->returned = false;
 		/* An interrupt too many does no harm, and nobody else would look for what was to be sent. */
 		virtio_interrupt(&card->virtio, VIRTIO_INTERRUPT_QUEUE);
-		virtio_net_transmit(card);
+		virtio_net_transmit(card, &card->pairs[0]);
 	}
 	return false;
 }

@@ -22,20 +22,20 @@ static bool is_agreed(const struct virtio_net *card, const struct net_header *h)
 }
 
 /** Takes the next frame apart. Returns as virtqueue_next(). */
-static int take_frame(struct virtio_net *card)
+static int take_frame(struct virtio_net *card, struct virtio_net_pair *pair)
 {
-	struct virtio_net_outgoing *o = &card->outgoing;
+	struct virtio_net_outgoing *o = &pair->outgoing;
 	int rc;
 
 	o->chain.vectors = o->vectors;
 	o->chain.room = VIRTIO_NET_SEGMENTS;
-	rc = virtqueue_next(&card->queues[VIRTIO_NET_TRANSMIT], &o->chain);
+	rc = virtqueue_next(pair->transmit, &o->chain);
 	if (rc <= 0)
 		return rc;
 	o->frame = o->vectors;
 	o->nr_frame = o->chain.nr_out;
 	if (virtio_take_front(&o->frame, &o->nr_frame, &o->header, sizeof(o->header)) != sizeof(o->header))
-		return virtio_fail(&card->virtio, VIRTIO_NET_TRANSMIT, "a frame has no header");
+		return virtio_fail(&card->virtio, (unsigned)(pair->transmit - card->queues), "a frame has no header");
 	/* What only has a meaning for frames to the driver. */
 	o->header.flags &= VIRTIO_NET_HDR_F_NEEDS_CSUM;
 	o->header.num_buffers = 0;
@@ -43,9 +43,9 @@ static int take_frame(struct virtio_net *card)
 }
 
 /** Sends the frame that was taken, or drops it; -EAGAIN: not yet. */
-static int send_frame(struct virtio_net *card)
+static int send_frame(struct virtio_net *card, struct virtio_net_pair *pair)
 {
-	struct virtio_net_outgoing *o = &card->outgoing;
+	struct virtio_net_outgoing *o = &pair->outgoing;
 	int rc = -EINVAL;
 
 	if (is_agreed(card, &o->header))
@@ -55,19 +55,19 @@ static int send_frame(struct virtio_net *card)
 		return rc;
 	card->sent += rc == 0;
 	card->dropped += rc != 0;
-	virtqueue_give(&card->queues[VIRTIO_NET_TRANSMIT], o->chain.head, 0);
+	if (card->active > 1)
+		net_steer(&card->steering, net_flow(o->frame, o->nr_frame), (unsigned)(pair - card->pairs));
+	virtqueue_give(pair->transmit, o->chain.head, 0);
 	return 0;
 }
 
-void virtio_net_transmit(struct virtio_net *card)
+void virtio_net_transmit(struct virtio_net *card, struct virtio_net_pair *pair)
 {
-	struct virtqueue *q = &card->queues[VIRTIO_NET_TRANSMIT];
-
-	virtqueue_ignore(q);
-	while (card->outgoing.held || take_frame(card) > 0) {
-		if (send_frame(card) != 0)
+	virtqueue_ignore(pair->transmit);
+	while (pair->outgoing.held || take_frame(card, pair) > 0) {
+		if (send_frame(card, pair) != 0)
 			break;
 	}
 	net_commit(card->net);
-	virtqueue_flush(q);
+	virtqueue_flush(pair->transmit);
 }

@@ -31,11 +31,12 @@ static const struct {
 
 #define NR_OFFLOADS (sizeof(offloads) / sizeof(offloads[0]))
 
-static uint64_t features_of(const struct net *net)
+static uint64_t features_of(const struct net *net, unsigned pairs)
 {
-	uint64_t features = VIRTIO_FEATURE(VIRTIO_NET_F_MAC) | VIRTIO_FEATURE(VIRTIO_NET_F_STATUS) |
-			    VIRTIO_FEATURE(VIRTIO_NET_F_MRG_RXBUF) | VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_VQ) |
-			    VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_RX) | VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_RX_EXTRA) |
+	uint64_t features = (pairs > 1 ? VIRTIO_FEATURE(VIRTIO_NET_F_MQ) : 0) | VIRTIO_FEATURE(VIRTIO_NET_F_MAC) |
+			    VIRTIO_FEATURE(VIRTIO_NET_F_STATUS) | VIRTIO_FEATURE(VIRTIO_NET_F_MRG_RXBUF) |
+			    VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_VQ) | VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_RX) |
+			    VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_RX_EXTRA) |
 			    (net->has_mac ? 0 : VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_MAC_ADDR));
 
 	for (unsigned i = 0; i < NR_OFFLOADS; i++) {
@@ -71,6 +72,7 @@ static bool net_accept(struct virtio_device *d, uint64_t f)
 		{ VIRTIO_NET_F_CTRL_RX, VIRTIO_NET_F_CTRL_VQ },
 		{ VIRTIO_NET_F_CTRL_RX_EXTRA, VIRTIO_NET_F_CTRL_VQ },
 		{ VIRTIO_NET_F_CTRL_MAC_ADDR, VIRTIO_NET_F_CTRL_VQ },
+		{ VIRTIO_NET_F_MQ, VIRTIO_NET_F_CTRL_VQ },
 	};
 	uint64_t guest_tso = VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_TSO4) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_TSO6);
 	uint64_t host_tso = VIRTIO_FEATURE(VIRTIO_NET_F_HOST_TSO4) | VIRTIO_FEATURE(VIRTIO_NET_F_HOST_TSO6);
@@ -103,30 +105,44 @@ static void net_poll(struct io_client *io)
 	look_at_link(card);
 	if (virtio_net_poll_lent(card))
 		return;
-	if (card->outgoing.held)
-		virtio_net_transmit(card);
-	else
-		net_commit(card->net);
+	for (unsigned n = 0; n < card->nr_pairs; n++) {
+		if (card->pairs[n].outgoing.held)
+			virtio_net_transmit(card, &card->pairs[n]);
+	}
+	net_commit(card->net);
 	virtio_net_receive(card);
+}
+
+unsigned virtio_net_control_queue(const struct virtio_net *card)
+{
+	return VIRTIO_NET_RECEIVE(virtio_has(&card->virtio, VIRTIO_NET_F_MQ) ? card->nr_pairs : 1);
+}
+
+static bool is_receive(unsigned n)
+{
+	return n % 2 == 0;
 }
 
 /** Notifications of both directions. */
 static void notify_frames(struct virtio_net *card, unsigned n)
 {
 	if (card->lent)
-		card->net->rings->kick(card->net, n == VIRTIO_NET_RECEIVE ? NET_RING_RECEIVE : NET_RING_TRANSMIT);
-	else if (n == VIRTIO_NET_RECEIVE)
+		card->net->rings->kick(card->net, is_receive(n) ? NET_RING_RECEIVE : NET_RING_TRANSMIT);
+	else if (is_receive(n))
 		virtio_net_receive(card);
 	else
-		virtio_net_transmit(card);
+		virtio_net_transmit(card, &card->pairs[n / 2]);
 }
 
+/* Queues behind the control queue are there for drivers that agree on more. */
 static void net_notify(struct virtio_device *d, unsigned n)
 {
-	if (n != VIRTIO_NET_CONTROL) {
+	unsigned control = virtio_net_control_queue(card_of(d));
+
+	if (n < control)
 		notify_frames(card_of(d), n);
+	if (n != control)
 		return;
-	}
 	virtio_net_control(card_of(d));
 	/* A command that breaks the rules stops the whole device. */
 	if (!virtio_is_running(d))
@@ -144,13 +160,15 @@ static void net_start(struct virtio_device *d)
 static void net_stop_queue(struct virtio_device *d, unsigned n)
 {
 	struct virtio_net *card = card_of(d);
+	struct virtio_net_pair *pair = &card->pairs[n / 2];
 
-	if (n != VIRTIO_NET_CONTROL)
-		virtio_net_take_back(card);
-	if (n == VIRTIO_NET_RECEIVE)
-		card->stock.nr_buffers = card->stock.nr_vectors = 0, card->stock.size = 0;
-	if (n == VIRTIO_NET_TRANSMIT)
-		card->outgoing.held = false;
+	if (n >= virtio_net_control_queue(card))
+		return;
+	virtio_net_take_back(card);
+	if (is_receive(n))
+		pair->stock.nr_buffers = pair->stock.nr_vectors = 0, pair->stock.size = 0;
+	else
+		pair->outgoing.held = false;
 }
 
 static void net_reset(struct virtio_device *d)
@@ -158,6 +176,9 @@ static void net_reset(struct virtio_device *d)
 	struct virtio_net *card = card_of(d);
 
 	card->returned = false;
+	if (card->arrived != NULL)
+		card->arrived->held = false;
+	virtio_net_set_pairs(card, 1);
 	net_filter_reset(&card->filter, card->config.mac);
 	net_accept_offload(card->net, 0);
 }
@@ -168,9 +189,10 @@ static void net_describe(struct virtio_device *d)
 	const uint8_t *m = card->config.mac;
 
 	log_text(", %s: MAC %02x:%02x:%02x:%02x:%02x:%02x, link %s, %" PRIu64 " frames received, %" PRIu64
-		 " sent, %" PRIu64 " filtered, %" PRIu64 " dropped%s",
+		 " sent, %" PRIu64 " filtered, %" PRIu64 " dropped, %u of %u pairs of queues%s",
 		 card->net->name, m[0], m[1], m[2], m[3], m[4], m[5], card->net->link ? "up" : "down", card->received,
-		 card->sent, card->filtered, card->dropped, card->lent ? ", rings lent to the back end" : "");
+		 card->sent, card->filtered, card->dropped, card->active, card->nr_pairs,
+		 card->lent ? ", rings lent to the back end" : "");
 }
 
 static const struct virtio_device_ops net_ops = {
@@ -227,6 +249,25 @@ static int choose_mac(struct virtio_net *card, const struct virtio_net_options *
 	return rc;
 }
 
+/** A network that works on the rings itself knows one pair. */
+static int make_pairs(struct virtio_net *card, const struct virtio_net_options *options)
+{
+	card->nr_pairs = card->net->rings != NULL ? 1 : options->pairs;
+	card->active = 1;
+	card->pairs = plat_pages_alloc(card->nr_pairs * sizeof(card->pairs[0]), 0);
+	if (card->nr_pairs > 1)
+		card->arrived = plat_pages_alloc(sizeof(*card->arrived), 0);
+	if (card->pairs == NULL || (card->nr_pairs > 1 && card->arrived == NULL)) {
+		log_error("%s: the host has no memory for its queues; give it more", options->name);
+		return -ENOMEM;
+	}
+	for (unsigned n = 0; n < card->nr_pairs; n++) {
+		card->pairs[n].receive = &card->queues[VIRTIO_NET_RECEIVE(n)];
+		card->pairs[n].transmit = &card->queues[VIRTIO_NET_TRANSMIT(n)];
+	}
+	return 0;
+}
+
 int virtio_net_init(struct virtio_net *card, const struct virtio_net_options *options, struct memory *memory,
 		    struct net *net)
 {
@@ -235,18 +276,20 @@ int virtio_net_init(struct virtio_net *card, const struct virtio_net_options *op
 	card->net = net;
 	card->io.poll = net_poll;
 	rc = choose_mac(card, options);
+	if (rc == 0)
+		rc = make_pairs(card, options);
 	if (rc != 0)
 		return rc;
 	card->config.status = net->link ? VIRTIO_NET_S_LINK_UP : 0;
-	card->config.max_virtqueue_pairs = 1;
+	card->config.max_virtqueue_pairs = (uint16_t)card->nr_pairs;
 	card->virtio.name = options->name;
 	card->virtio.ops = &net_ops;
 	card->virtio.id = VIRTIO_ID_NET;
-	card->virtio.features = features_of(net);
+	card->virtio.features = features_of(net, card->nr_pairs);
 	card->virtio.config = &card->config;
 	card->virtio.config_size = sizeof(card->config);
 	card->virtio.queues = card->queues;
-	card->virtio.nr_queues = VIRTIO_NET_QUEUES;
+	card->virtio.nr_queues = VIRTIO_NET_RECEIVE(card->nr_pairs) + 1;
 	virtio_init(&card->virtio, memory, options->queue_size);
 	net_filter_reset(&card->filter, card->config.mac);
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sources: core/smp.c features/virtio-net/virtio_net.c features/virtio-net/receive.c features/virtio-net/transmit.c */
-/* sources: features/virtio-net/control.c features/virtio-net/filter.c features/virtio-net/rings.c */
+/* sources: features/virtio-net/control.c features/virtio-net/filter.c features/virtio-net/steer.c features/virtio-net/rings.c */
 /* sources: features/virtio/device.c features/virtio/queue.c features/virtio-mmio/virtio_mmio.c core/memory.c */
 /* sources: core/io.c core/log.c arch/x86_64/linux/net-vhost/rings.c arch/x86_64/linux/net-vhost/setup.c */
 /* sources: tests/unit/virtio_driver.c tests/unit/fake_platform.c tests/unit/fake_vhost.c */
@@ -64,7 +64,9 @@ static const struct net_ops ops = {
 	.transmit = on_transmit, .commit = on_commit, .receive = on_receive, .accept_offload = on_accept_offload
 };
 
-static const struct virtio_net_options plain = { .name = "net0", .mac = "02:00:00:00:00:01", .queue_size = 8 };
+static const struct virtio_net_options plain = {
+	.name = "net0", .mac = "02:00:00:00:00:01", .queue_size = 8, .pairs = 1
+};
 
 static int setup(void **state)
 {
@@ -94,7 +96,7 @@ static int setup(void **state)
 static void add(unsigned queue, uint16_t head, uint32_t size)
 {
 	driver_add(queue, head,
-		   &(struct driver_buffer){ BUFFER(queue * 16u + head), size, queue == VIRTIO_NET_RECEIVE }, 1);
+		   &(struct driver_buffer){ BUFFER(queue * 16u + head), size, queue == VIRTIO_NET_RECEIVE(0) }, 1);
 	driver_notify(queue);
 }
 
@@ -143,8 +145,8 @@ static void test_rings_are_handed_over_in_order(void **state)
 	assert_int_equal(offload, NET_CHECKSUM);
 	/* What there was before the driver was ready is looked at. */
 	assert_int_equal(kernel_event(kernel.rings[0].kick) * kernel_event(kernel.rings[1].kick), 1);
-	receive = driver_ring(VIRTIO_NET_RECEIVE);
-	transmit = driver_ring(VIRTIO_NET_TRANSMIT);
+	receive = driver_ring(VIRTIO_NET_RECEIVE(0));
+	transmit = driver_ring(VIRTIO_NET_TRANSMIT(0));
 	assert_int_equal(kernel.rings[0].address.desc_user_addr, (uintptr_t)receive.desc);
 	assert_int_equal(kernel.rings[0].address.avail_user_addr, (uintptr_t)receive.avail);
 	assert_int_equal(kernel.rings[0].address.used_user_addr, (uintptr_t)receive.used);
@@ -196,7 +198,7 @@ static void test_frames_and_interrupts(void **state)
 	driver_start(FEATURE(MRG_RXBUF), 2);
 	poll_io();
 	memset(driver_memory(BUFFER(16)), 'x', 100);
-	add(VIRTIO_NET_TRANSMIT, 0, 100);
+	add(VIRTIO_NET_TRANSMIT(0), 0, 100);
 	assert_int_equal(nr_transmitted, 0);
 	assert_int_equal(kernel_work(), 1);
 	assert_int_equal(kernel.sent_size, 100);
@@ -205,18 +207,18 @@ static void test_frames_and_interrupts(void **state)
 	poll_io();
 	assert_true(driver_irq);
 	assert_int_equal(driver_read(VIRTIO_MMIO_INTERRUPT_STATUS), VIRTIO_INTERRUPT_QUEUE);
-	assert_true(takes_used(VIRTIO_NET_TRANSMIT, 0));
+	assert_true(takes_used(VIRTIO_NET_TRANSMIT(0), 0));
 	acknowledge();
 	/* One more look finds nothing. */
 	io_kick(&driver_vm);
 	poll_io();
 	assert_int_equal(driver_irqs, 0);
 
-	add(VIRTIO_NET_RECEIVE, 2, 2048);
+	add(VIRTIO_NET_RECEIVE(0), 2, 2048);
 	assert_true(kernel_receive("hello", 5));
 	poll_io();
 	assert_int_equal(driver_irqs, 1);
-	assert_true(driver_take_used(VIRTIO_NET_RECEIVE, &used));
+	assert_true(driver_take_used(VIRTIO_NET_RECEIVE(0), &used));
 	assert_int_equal(used.id, 2);
 	assert_int_equal(used.length, HEADER + 5);
 	assert_memory_equal((uint8_t *)driver_memory(BUFFER(2)) + HEADER, "hello", 5);
@@ -229,7 +231,7 @@ static void test_the_engine_hears_of_code_that_is_overwritten(void **state)
 	driver_start(0, 2);
 	memory_mark_code(&driver_vm.memory, BUFFER(1), true);
 	memory_mark_code(&driver_vm.memory, BUFFER(3), true);
-	add(VIRTIO_NET_RECEIVE, 1, 2048);
+	add(VIRTIO_NET_RECEIVE(0), 1, 2048);
 	assert_true(kernel_receive("code", 4));
 	assert_int_equal(driver_code_written, 0);
 	poll_io();
@@ -239,12 +241,12 @@ static void test_the_engine_hears_of_code_that_is_overwritten(void **state)
 	assert_int_equal(driver_code_written, 1);
 	/* The log reaches the end of RAM. */
 	memory_mark_code(&driver_vm.memory, DRIVER_HIGH, true);
-	driver_add(VIRTIO_NET_RECEIVE, 2, &(struct driver_buffer){ DRIVER_HIGH, DRIVER_HIGH_SIZE, true }, 1);
+	driver_add(VIRTIO_NET_RECEIVE(0), 2, &(struct driver_buffer){ DRIVER_HIGH, DRIVER_HIGH_SIZE, true }, 1);
 	assert_true(kernel_receive("far", 3));
 	poll_io();
 	assert_int_equal(driver_code_written, 2);
 	/* What comes last is told when the rings are taken back. */
-	add(VIRTIO_NET_RECEIVE, 3, 2048);
+	add(VIRTIO_NET_RECEIVE(0), 3, 2048);
 	assert_true(kernel_receive("more", 4));
 	driver_write(VIRTIO_MMIO_STATUS, 0);
 	assert_int_equal(driver_code_written, 3);
@@ -254,7 +256,7 @@ static void test_reset_while_running(void **state)
 {
 	(void)state;
 	driver_start(FEATURE(MRG_RXBUF), 3);
-	add(VIRTIO_NET_RECEIVE, 0, 2048);
+	add(VIRTIO_NET_RECEIVE(0), 0, 2048);
 	assert_true(kernel_receive("frame", 5));
 	kernel.calls[0] = '\0';
 	tap.empty = true;
@@ -277,7 +279,7 @@ static void test_second_start(void **state)
 {
 	(void)state;
 	driver_start(FEATURE(MRG_RXBUF), 2);
-	add(VIRTIO_NET_RECEIVE, 0, 2048);
+	add(VIRTIO_NET_RECEIVE(0), 0, 2048);
 	assert_true(kernel_receive("frame", 5));
 	/* The thread has told of it, and nobody looks before the reset. */
 	kernel_run_threads();
@@ -288,12 +290,12 @@ static void test_second_start(void **state)
 	assert_string_equal(kernel.calls, "OPEN " ALL_STEPS);
 	assert_int_equal(kernel.threads, 1);
 	assert_int_equal(kernel.rings[0].base, 0);
-	add(VIRTIO_NET_RECEIVE, 4, 2048);
+	add(VIRTIO_NET_RECEIVE(0), 4, 2048);
 	assert_true(kernel_receive("again", 5));
 	acknowledge();
 	poll_io();
 	assert_int_equal(driver_irqs, 1);
-	assert_true(takes_used(VIRTIO_NET_RECEIVE, 4));
+	assert_true(takes_used(VIRTIO_NET_RECEIVE(0), 4));
 	assert_int_equal(kernel_open_files(), 4);
 }
 
@@ -302,12 +304,12 @@ static void test_a_queue_that_is_taken_back_leaves_the_other(void **state)
 	(void)state;
 	driver_start(FEATURE(MRG_RXBUF), 2);
 	for (uint16_t i = 0; i < 3; i++)
-		add(VIRTIO_NET_TRANSMIT, i, 100);
+		add(VIRTIO_NET_TRANSMIT(0), i, 100);
 	assert_int_equal(kernel_work(), 3);
-	add(VIRTIO_NET_TRANSMIT, 3, 100);
+	add(VIRTIO_NET_TRANSMIT(0), 3, 100);
 	poll_io();
 	acknowledge();
-	driver_write(VIRTIO_MMIO_QUEUE_SEL, VIRTIO_NET_RECEIVE);
+	driver_write(VIRTIO_MMIO_QUEUE_SEL, VIRTIO_NET_RECEIVE(0));
 	driver_write(VIRTIO_MMIO_QUEUE_READY, 0);
 	assert_false(card.lent);
 	assert_int_equal(nr_transmitted, 0);
@@ -315,20 +317,20 @@ static void test_a_queue_that_is_taken_back_leaves_the_other(void **state)
 	assert_int_equal(nr_transmitted, 1);
 	assert_true(driver_irq);
 	for (uint16_t i = 0; i < 4; i++)
-		assert_true(takes_used(VIRTIO_NET_TRANSMIT, i));
-	assert_int_equal(driver_ring(VIRTIO_NET_TRANSMIT).used->idx, 4);
+		assert_true(takes_used(VIRTIO_NET_TRANSMIT(0), i));
+	assert_int_equal(driver_ring(VIRTIO_NET_TRANSMIT(0)).used->idx, 4);
 }
 
 static void test_a_broken_command_stops_the_kernel_too(void **state)
 {
 	(void)state;
 	driver_start(FEATURE(CTRL_VQ), 3);
-	driver_add(VIRTIO_NET_CONTROL, 0, &(struct driver_buffer){ BUFFER(40), 2, false }, 1);
-	driver_notify(VIRTIO_NET_CONTROL);
+	driver_add(VIRTIO_NET_RECEIVE(1), 0, &(struct driver_buffer){ BUFFER(40), 2, false }, 1);
+	driver_notify(VIRTIO_NET_RECEIVE(1));
 	assert_int_equal(driver_read(VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_NEEDS_RESET, VIRTIO_CONFIG_S_NEEDS_RESET);
 	assert_false(card.lent);
 	assert_int_equal(kernel.rings[0].backend, -1);
-	add(VIRTIO_NET_TRANSMIT, 0, 100);
+	add(VIRTIO_NET_TRANSMIT(0), 0, 100);
 	poll_io();
 	assert_int_equal(nr_transmitted, 0);
 }
@@ -338,7 +340,7 @@ static void test_queues_that_are_not_ready_are_kept(void **state)
 	(void)state;
 	driver_start(0, 1);
 	assert_string_equal(kernel.calls, "");
-	add(VIRTIO_NET_RECEIVE, 0, 2048);
+	add(VIRTIO_NET_RECEIVE(0), 0, 2048);
 	assert_int_not_equal(nr_receives, 0);
 }
 
@@ -349,10 +351,10 @@ static void expect_usual_path(int open_files)
 	assert_true(kernel.signals);
 	assert_int_equal(kernel_open_files(), open_files);
 	nr_receives = 0;
-	add(VIRTIO_NET_TRANSMIT, 0, 100);
+	add(VIRTIO_NET_TRANSMIT(0), 0, 100);
 	assert_int_equal(nr_transmitted, 1);
-	assert_true(takes_used(VIRTIO_NET_TRANSMIT, 0));
-	add(VIRTIO_NET_RECEIVE, 0, 2048);
+	assert_true(takes_used(VIRTIO_NET_TRANSMIT(0), 0));
+	add(VIRTIO_NET_RECEIVE(0), 0, 2048);
 	assert_int_not_equal(nr_receives, 0);
 }
 
@@ -400,16 +402,16 @@ static void test_frames_before_the_last_step_fails(void **state)
 	kernel.fail = "BACKEND1";
 	kernel.arrives_early = true;
 	assert_true(driver_negotiate(FEATURE(MRG_RXBUF)));
-	driver_queue(VIRTIO_NET_RECEIVE);
-	driver_queue(VIRTIO_NET_TRANSMIT);
+	driver_queue(VIRTIO_NET_RECEIVE(0));
+	driver_queue(VIRTIO_NET_TRANSMIT(0));
 	for (uint16_t i = 0; i < 2; i++)
-		driver_add(VIRTIO_NET_RECEIVE, i, &(struct driver_buffer){ BUFFER(i), 2048, true }, 1);
+		driver_add(VIRTIO_NET_RECEIVE(0), i, &(struct driver_buffer){ BUFFER(i), 2048, true }, 1);
 	driver_ok();
 	assert_false(card.lent);
 	/* The kernel has used one buffer, which is not used again. */
-	assert_int_equal(driver_ring(VIRTIO_NET_RECEIVE).used->idx, 1);
-	assert_int_equal(card.queues[VIRTIO_NET_RECEIVE].next_used, 1);
-	assert_int_equal(card.queues[VIRTIO_NET_RECEIVE].next_avail - card.stock.nr_buffers, 1);
+	assert_int_equal(driver_ring(VIRTIO_NET_RECEIVE(0)).used->idx, 1);
+	assert_int_equal(card.queues[VIRTIO_NET_RECEIVE(0)].next_used, 1);
+	assert_int_equal(card.queues[VIRTIO_NET_RECEIVE(0)].next_avail - card.pairs[0].stock.nr_buffers, 1);
 	poll_io();
 	assert_true(driver_irq);
 }
@@ -474,12 +476,12 @@ static void test_a_ring_whose_base_the_kernel_does_not_tell(void **state)
 {
 	(void)state;
 	driver_start(0, 2);
-	add(VIRTIO_NET_TRANSMIT, 0, 100);
+	add(VIRTIO_NET_TRANSMIT(0), 0, 100);
 	assert_int_equal(kernel_work(), 1);
 	kernel.fail = "GET1";
-	driver_write(VIRTIO_MMIO_QUEUE_SEL, VIRTIO_NET_RECEIVE);
+	driver_write(VIRTIO_MMIO_QUEUE_SEL, VIRTIO_NET_RECEIVE(0));
 	driver_write(VIRTIO_MMIO_QUEUE_READY, 0);
-	assert_int_equal(card.queues[VIRTIO_NET_TRANSMIT].next_avail, 1);
+	assert_int_equal(card.queues[VIRTIO_NET_TRANSMIT(0)].next_avail, 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup(name, setup)

@@ -1,163 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sources: core/smp.c features/virtio-net/virtio_net.c features/virtio-net/receive.c features/virtio-net/transmit.c */
-/* sources: features/virtio-net/control.c features/virtio-net/filter.c features/virtio/device.c features/virtio/queue.c */
+/* sources: features/virtio-net/control.c features/virtio-net/filter.c features/virtio-net/steer.c features/virtio/device.c features/virtio/queue.c */
 /* sources: features/virtio-mmio/virtio_mmio.c tests/unit/virtio_driver.c core/memory.c core/io.c core/log.c */
 /* sources: features/virtio-net/rings.c tests/unit/fake_platform.c */
-/* The network card against virtio 1.2, 5.1, on a network that tests fill and look at. */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <husk/log.h>
-
-#include "features/virtio-net/virtio_net.h"
-#include "tests/unit/fake_platform.h"
-#include "tests/unit/virtio_driver.h"
-
-#define FEATURE(name) VIRTIO_FEATURE(VIRTIO_NET_F_##name)
-#define CONTROL       (FEATURE(CTRL_VQ) | FEATURE(CTRL_RX) | FEATURE(CTRL_RX_EXTRA) | FEATURE(CTRL_MAC_ADDR))
-#define HEADER        12u
-#define DATA          DRIVER_BUFFERS
-#define STRIDE        0x4000u /**< between buffers */
-
-static struct virtio_net card;
-static struct net net;
-
-/* The network: frames that wait to be received, and the last that was sent. */
-static struct {
-	uint8_t bytes[NET_LARGE_MAX];
-	unsigned size;
-} arriving[4], sent;
-static struct net_header sent_header;
-static unsigned nr_arriving, nr_sent, nr_commits;
-static bool full;
-static uint32_t accepted;
-
-static int on_transmit(struct net *n, const struct net_header *h, const struct io_vector *v, unsigned nr)
-{
-	assert_ptr_equal(n, &net);
-	if (full)
-		return -EAGAIN;
-	sent_header = *h;
-	sent.size = (unsigned)io_vectors_read(v, nr, 0, sent.bytes, sizeof(sent.bytes));
-	if (sent.size < 14)
-		return -EINVAL;
-	nr_sent++;
-	return 0;
-}
-
-static void on_commit(struct net *n)
-{
-	(void)n;
-	nr_commits++;
-}
-
-static int on_receive(struct net *n, struct net_header *h, const struct io_vector *v, unsigned nr)
-{
-	unsigned size = arriving[0].size;
-
-	(void)n;
-	assert_true(nr <= VIRTIO_NET_VECTORS);
-	if (nr_arriving == 0)
-		return -EAGAIN;
-	nr_arriving--;
-	size = io_vectors_size(v, nr) < size ? 0 : (unsigned)io_vectors_write(v, nr, 0, arriving[0].bytes, size);
-	memmove(arriving, arriving + 1, sizeof(arriving) - sizeof(arriving[0]));
-	*h = (struct net_header){ .flags = 7, .num_buffers = 99 };
-	return size != 0 ? (int)size : -EMSGSIZE;
-}
-
-static void on_accept_offload(struct net *n, uint32_t offload)
-{
-	(void)n;
-	accepted = offload;
-}
-
-static const struct net_ops net_ops = {
-	.transmit = on_transmit, .commit = on_commit, .receive = on_receive, .accept_offload = on_accept_offload
-};
-
-static const struct virtio_net_options plain = { .name = "net0", .mac = "02:00:00:00:00:01", .queue_size = 8 };
-
-static int setup(void **state)
-{
-	(void)state;
-	fake_reset();
-	log_set_level(LOG_INFO);
-	log_guest_output(true);
-	driver_new_guest();
-	memset(&card, 0, sizeof(card));
-	nr_arriving = nr_sent = nr_commits = 0;
-	full = false;
-	accepted = 99;
-	net = (struct net){ .ops = &net_ops,
-			    .name = "test",
-			    .link = true,
-			    .transmit_offload = NET_CHECKSUM | NET_TSO4,
-			    .receive_offload = NET_CHECKSUM | NET_TSO4 | NET_TSO6 };
-	assert_int_equal(virtio_net_init(&card, &plain, &driver_vm.memory, &net), 0);
-	driver_plug(&card.virtio);
-	return 0;
-}
-
-/* The driver. */
-
-static void add(unsigned queue, uint16_t head, uint32_t size, bool write)
-{
-	driver_add(queue, head, &(struct driver_buffer){ DATA + head * STRIDE, size, write }, 1);
-	driver_notify(queue);
-}
-
-static uint8_t *data(uint16_t head)
-{
-	return driver_memory(DATA + head * STRIDE);
-}
-
-static struct driver_used used(unsigned queue)
-{
-	struct driver_used u;
-
-	assert_true(driver_take_used(queue, &u));
-	return u;
-}
-
-static void assert_none_used(unsigned queue)
-{
-	struct driver_used u;
-
-	assert_false(driver_take_used(queue, &u));
-}
-
-/** A frame arrives, the first byte of whose destination is given. */
-static void arrive(uint8_t destination, unsigned size)
-{
-	for (unsigned i = 0; i < size; i++)
-		arriving[nr_arriving].bytes[i] = (uint8_t)(i < 6 ? 0 : i);
-	arriving[nr_arriving].bytes[0] = destination;
-	arriving[nr_arriving].bytes[5] = 1;
-	arriving[nr_arriving++].size = size;
-	card.io.poll(&card.io);
-}
-
-/** Runs a command of the control queue; returns the answer. */
-static uint8_t command(uint8_t class, uint8_t cmd, const void *argument, unsigned size)
-{
-	const struct driver_buffer b[] = { { DATA, 2, false }, { DATA + 16, size, false }, { DATA + 8, 1, true } };
-
-	data(0)[0] = class;
-	data(0)[1] = cmd;
-	data(0)[8] = 0x55;
-	memcpy(data(0) + 16, argument, size);
-	driver_add(VIRTIO_NET_CONTROL, 0, b, 3);
-	driver_notify(VIRTIO_NET_CONTROL);
-	assert_int_equal(used(VIRTIO_NET_CONTROL).length, 1);
-	return data(0)[8];
-}
+/* The network card against virtio 1.2, 5.1. */
+#include "tests/unit/virtio_net_tests.h"
 
 /* Features and configuration. */
 
@@ -229,14 +76,14 @@ static void test_transmit(void **state)
 	*(struct net_header *)data(0) =
 		(struct net_header){ .flags = 3, .csum_start = 34, .csum_offset = 6, .num_buffers = 5 };
 	memset(data(0) + HEADER, 0x42, 100);
-	add(VIRTIO_NET_TRANSMIT, 0, HEADER + 100, false);
+	add(VIRTIO_NET_TRANSMIT(0), 0, HEADER + 100, false);
 	assert_int_equal(nr_sent, 1);
 	assert_int_equal(sent.size, 100);
 	assert_int_equal(sent.bytes[99], 0x42);
 	assert_int_equal(sent_header.flags, VIRTIO_NET_HDR_F_NEEDS_CSUM);
 	assert_int_equal(sent_header.csum_start, 34);
 	assert_int_equal(sent_header.num_buffers, 0);
-	assert_int_equal(used(VIRTIO_NET_TRANSMIT).length, 0);
+	assert_int_equal(used(VIRTIO_NET_TRANSMIT(0)).length, 0);
 	assert_true(nr_commits != 0);
 }
 
@@ -245,18 +92,18 @@ static void test_transmit_waits_for_room(void **state)
 	(void)state;
 	driver_start(0, 2);
 	full = true;
-	add(VIRTIO_NET_TRANSMIT, 0, HEADER + 60, false);
-	add(VIRTIO_NET_TRANSMIT, 1, HEADER + 61, false);
-	assert_none_used(VIRTIO_NET_TRANSMIT);
+	add(VIRTIO_NET_TRANSMIT(0), 0, HEADER + 60, false);
+	add(VIRTIO_NET_TRANSMIT(0), 1, HEADER + 61, false);
+	assert_none_used(VIRTIO_NET_TRANSMIT(0));
 	full = false;
 	card.io.poll(&card.io);
 	assert_int_equal(nr_sent, 2);
 	assert_int_equal(sent.size, 61);
-	assert_int_equal(used(VIRTIO_NET_TRANSMIT).id, 0);
-	assert_int_equal(used(VIRTIO_NET_TRANSMIT).id, 1);
+	assert_int_equal(used(VIRTIO_NET_TRANSMIT(0)).id, 0);
+	assert_int_equal(used(VIRTIO_NET_TRANSMIT(0)).id, 1);
 	/* Held back at a reset: gone. */
 	full = true;
-	add(VIRTIO_NET_TRANSMIT, 2, HEADER + 62, false);
+	add(VIRTIO_NET_TRANSMIT(0), 2, HEADER + 62, false);
 	driver_write(VIRTIO_MMIO_STATUS, 0);
 	full = false;
 	card.io.poll(&card.io);
@@ -276,14 +123,14 @@ static void test_transmit_asks_for_too_much(void **state)
 	for (uint16_t i = 0; i < 5; i++) {
 		memset(data(i), 0, HEADER);
 		*(struct net_header *)data(i) = wrong[i];
-		add(VIRTIO_NET_TRANSMIT, i, HEADER + 60, false);
-		assert_int_equal(used(VIRTIO_NET_TRANSMIT).id, i);
+		add(VIRTIO_NET_TRANSMIT(0), i, HEADER + 60, false);
+		assert_int_equal(used(VIRTIO_NET_TRANSMIT(0)).id, i);
 	}
-	add(VIRTIO_NET_TRANSMIT, 6, HEADER + 5, false); /* no frame */
-	assert_int_equal(used(VIRTIO_NET_TRANSMIT).id, 6);
+	add(VIRTIO_NET_TRANSMIT(0), 6, HEADER + 5, false); /* no frame */
+	assert_int_equal(used(VIRTIO_NET_TRANSMIT(0)).id, 6);
 	assert_int_equal(nr_sent, 0);
 	assert_int_equal(card.dropped, 6);
-	add(VIRTIO_NET_TRANSMIT, 7, HEADER - 1, false);
+	add(VIRTIO_NET_TRANSMIT(0), 7, HEADER - 1, false);
 	assert_true((driver_read(VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_NEEDS_RESET) != 0);
 }
 
@@ -295,20 +142,20 @@ static void test_receive(void **state)
 	driver_start(0, 2);
 	arrive(0, 100);
 	assert_int_equal(nr_arriving, 1);
-	add(VIRTIO_NET_RECEIVE, 0, 2000, true);
+	add(VIRTIO_NET_RECEIVE(0), 0, 2000, true);
 	assert_int_equal(nr_arriving, 0);
-	assert_int_equal(used(VIRTIO_NET_RECEIVE).length, HEADER + 100);
+	assert_int_equal(used(VIRTIO_NET_RECEIVE(0)).length, HEADER + 100);
 	assert_int_equal(((struct net_header *)data(0))->flags, 7);
 	assert_int_equal(((struct net_header *)data(0))->num_buffers, 1);
 	assert_int_equal(data(0)[HEADER + 99], 99);
 	assert_true(driver_irq);
 	/* One buffer a frame, and one that is too small loses it. */
-	add(VIRTIO_NET_RECEIVE, 1, 50, true);
-	add(VIRTIO_NET_RECEIVE, 2, 2000, true);
+	add(VIRTIO_NET_RECEIVE(0), 1, 50, true);
+	add(VIRTIO_NET_RECEIVE(0), 2, 2000, true);
 	arrive(0, 100);
-	assert_none_used(VIRTIO_NET_RECEIVE);
+	assert_none_used(VIRTIO_NET_RECEIVE(0));
 	arrive(0, 20);
-	assert_int_equal(used(VIRTIO_NET_RECEIVE).id, 1);
+	assert_int_equal(used(VIRTIO_NET_RECEIVE(0)).id, 1);
 	assert_int_equal(card.dropped, 1);
 }
 
@@ -319,29 +166,29 @@ static void test_mergeable_buffers(void **state)
 	(void)state;
 	driver_start(FEATURE(MRG_RXBUF), 2);
 	memory_mark_code(&driver_vm.memory, DATA + 1 * STRIDE, true);
-	add(VIRTIO_NET_RECEIVE, 0, 512, true);
-	add(VIRTIO_NET_RECEIVE, 1, 512, true);
+	add(VIRTIO_NET_RECEIVE(0), 0, 512, true);
+	add(VIRTIO_NET_RECEIVE(0), 1, 512, true);
 	arrive(0, 700);
-	assert_none_used(VIRTIO_NET_RECEIVE); /* a frame might be larger than both */
-	add(VIRTIO_NET_RECEIVE, 2, 512, true);
-	add(VIRTIO_NET_RECEIVE, 3, 512, true);
-	u = used(VIRTIO_NET_RECEIVE);
+	assert_none_used(VIRTIO_NET_RECEIVE(0)); /* a frame might be larger than both */
+	add(VIRTIO_NET_RECEIVE(0), 2, 512, true);
+	add(VIRTIO_NET_RECEIVE(0), 3, 512, true);
+	u = used(VIRTIO_NET_RECEIVE(0));
 	assert_int_equal(u.id, 0);
 	assert_int_equal(u.length, 512);
-	u = used(VIRTIO_NET_RECEIVE);
+	u = used(VIRTIO_NET_RECEIVE(0));
 	assert_int_equal(u.id, 1);
 	assert_int_equal(u.length, HEADER + 700 - 512);
-	assert_none_used(VIRTIO_NET_RECEIVE);
+	assert_none_used(VIRTIO_NET_RECEIVE(0));
 	assert_int_equal(((struct net_header *)data(0))->num_buffers, 2);
 	assert_int_equal(data(0)[HEADER + 6], 6);
 	assert_int_equal(data(1)[0], (512 - HEADER) & 0xff);
 	assert_int_equal(data(1)[HEADER + 700 - 512 - 1], 699 & 0xff);
 	assert_int_equal(driver_code_written, 1);
 	/* What was left serves the next. */
-	add(VIRTIO_NET_RECEIVE, 0, 512, true);
-	add(VIRTIO_NET_RECEIVE, 1, 512, true);
+	add(VIRTIO_NET_RECEIVE(0), 0, 512, true);
+	add(VIRTIO_NET_RECEIVE(0), 1, 512, true);
 	arrive(0, 60);
-	assert_int_equal(used(VIRTIO_NET_RECEIVE).id, 2);
+	assert_int_equal(used(VIRTIO_NET_RECEIVE(0)).id, 2);
 	assert_int_equal(((struct net_header *)data(2))->num_buffers, 1);
 }
 
@@ -352,16 +199,16 @@ static void test_large_frames(void **state)
 	(void)state;
 	driver_start(FEATURE(MRG_RXBUF) | FEATURE(GUEST_CSUM) | FEATURE(GUEST_TSO4), 2);
 	for (uint16_t i = 0; i < 5; i++)
-		add(VIRTIO_NET_RECEIVE, i, 0x4000, true);
+		add(VIRTIO_NET_RECEIVE(0), i, 0x4000, true);
 	arrive(0, size);
 	for (unsigned left = size + HEADER; left != 0;) {
-		struct driver_used u = used(VIRTIO_NET_RECEIVE);
+		struct driver_used u = used(VIRTIO_NET_RECEIVE(0));
 
 		assert_int_equal(u.length, left < 0x4000 ? left : 0x4000);
 		left -= u.length;
 	}
 	assert_int_equal(((struct net_header *)data(0))->num_buffers, 4);
-	assert_int_equal(card.stock.nr_buffers, 1);
+	assert_int_equal(card.pairs[0].stock.nr_buffers, 1);
 }
 
 /** If all of the driver's buffers together are too small for the largest frame, those that fit still come. */
@@ -370,25 +217,25 @@ static void test_small_queue(void **state)
 	(void)state;
 	driver_start(FEATURE(MRG_RXBUF) | FEATURE(GUEST_CSUM) | FEATURE(GUEST_TSO4), 2);
 	for (uint16_t i = 0; i < 8; i++)
-		add(VIRTIO_NET_RECEIVE, i, 256, true);
+		add(VIRTIO_NET_RECEIVE(0), i, 256, true);
 	arrive(0, 8 * 256 - HEADER + 1);
-	assert_none_used(VIRTIO_NET_RECEIVE);
+	assert_none_used(VIRTIO_NET_RECEIVE(0));
 	assert_int_equal(card.dropped, 1);
 	arrive(0, 8 * 256 - HEADER);
 	for (unsigned i = 0; i < 8; i++)
-		assert_int_equal(used(VIRTIO_NET_RECEIVE).length, 256);
+		assert_int_equal(used(VIRTIO_NET_RECEIVE(0)).length, 256);
 }
 
 static void test_broken_buffers(void **state)
 {
 	(void)state;
 	driver_start(0, 2);
-	add(VIRTIO_NET_RECEIVE, 0, 2000, false);
+	add(VIRTIO_NET_RECEIVE(0), 0, 2000, false);
 	assert_true((driver_read(VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_NEEDS_RESET) != 0);
 	arrive(0, 60);
-	assert_none_used(VIRTIO_NET_RECEIVE);
+	assert_none_used(VIRTIO_NET_RECEIVE(0));
 	driver_start(0, 2);
-	add(VIRTIO_NET_RECEIVE, 0, HEADER - 1, true);
+	add(VIRTIO_NET_RECEIVE(0), 0, HEADER - 1, true);
 	assert_true((driver_read(VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_NEEDS_RESET) != 0);
 }
 
@@ -396,15 +243,15 @@ static void test_reset_with_buffers(void **state)
 {
 	(void)state;
 	driver_start(FEATURE(MRG_RXBUF), 2);
-	add(VIRTIO_NET_RECEIVE, 0, 0x4000, true);
+	add(VIRTIO_NET_RECEIVE(0), 0, 0x4000, true);
 	card.io.poll(&card.io);
-	assert_int_equal(card.stock.nr_buffers, 1);
+	assert_int_equal(card.pairs[0].stock.nr_buffers, 1);
 	driver_start(FEATURE(MRG_RXBUF), 2);
-	assert_int_equal(card.stock.nr_buffers, 0);
+	assert_int_equal(card.pairs[0].stock.nr_buffers, 0);
 	arrive(0, 60);
-	assert_none_used(VIRTIO_NET_RECEIVE);
-	add(VIRTIO_NET_RECEIVE, 3, 0x4000, true);
-	assert_int_equal(used(VIRTIO_NET_RECEIVE).id, 3);
+	assert_none_used(VIRTIO_NET_RECEIVE(0));
+	add(VIRTIO_NET_RECEIVE(0), 3, 0x4000, true);
+	assert_int_equal(used(VIRTIO_NET_RECEIVE(0)).id, 3);
 }
 
 /* The control queue. */
@@ -425,7 +272,7 @@ static void test_filter(void **state)
 	(void)state;
 	driver_start(CONTROL, 3);
 	for (uint16_t i = 1; i < 8; i++)
-		add(VIRTIO_NET_RECEIVE, i, 2000, true);
+		add(VIRTIO_NET_RECEIVE(0), i, 2000, true);
 	assert_true(is_received(8)); /* promiscuous at first */
 	assert_int_equal(command(VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, &off, 1), VIRTIO_NET_OK);
 	assert_false(is_received(8));
@@ -463,7 +310,7 @@ static void test_commands(void **state)
 	driver_start(FEATURE(CTRL_VQ), 3);
 	assert_int_equal(command(VIRTIO_NET_CTRL_RX, 0, &on, 1), VIRTIO_NET_ERR);
 	assert_int_equal(command(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, mac, 6), VIRTIO_NET_ERR);
-	add(VIRTIO_NET_CONTROL, 0, 2, false);
+	add(VIRTIO_NET_RECEIVE(1), 0, 2, false);
 	assert_true((driver_read(VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_NEEDS_RESET) != 0);
 }
 
