@@ -116,6 +116,29 @@ def test_tap(image, namespace):
 
 
 @needs_root
+def test_a_queue_for_each_vcpu(namespace, tmp_path):
+    """Four vCPUs: a pair of queues of the card for each, and a queue of the disk; all carry what their vCPU wants."""
+    inside = ["ip", "netns", "exec", namespace]
+    smp = variant("networks-smp", "linux_octeon_smp", VIRTIO_NET=True, VIRTIO_RNG=True, NET_TAP=True, VIRTIO_BLK=True, BLOCK_FILE=True) / "husk"
+    (tmp_path / "disk").write_bytes(bytes(MIB))
+    with Guest(*inside, smp, "net0=tap:tap0", f"disk0=file:{tmp_path}/disk") as guest, peer_process("10.9.0.1", *inside) as peer:
+        guest.boot()
+        set_up(guest, "10.9.0.2")
+        queues = [f"{direction}-{n}" for direction in ("rx", "tx") for n in range(4)]
+        assert guest.run("ls /sys/class/net/eth0/queues").split() == queues
+        assert guest.run("ls /sys/block/vda/mq").split() == ["0", "1", "2", "3"]
+        for n in range(4):
+            assert "3 packets received" in guest.run(f"taskset {1 << n:x} ping -c 3 10.9.0.1")
+            guest.run(f"taskset {1 << n:x} dd if=/dev/urandom of=/tmp/x{n} bs=64k count=4")
+            guest.run(f"taskset {1 << n:x} dd if=/tmp/x{n} of=/dev/vda bs=64k seek={4 * n} conv=fsync")
+            assert guest.result == 0
+        sums = guest.run("cat /tmp/x0 /tmp/x1 /tmp/x2 /tmp/x3 | sha256sum").split()
+        assert hashlib.sha256((tmp_path / "disk").read_bytes()).hexdigest() in sums
+        transfer(guest, "10.9.0.1", peer)
+        guest.power_off()
+
+
+@needs_root
 def test_tap_with_vhost(namespace):
     """An image that leaves the frames to the kernel where it can; where not, it says so and carries them itself."""
     inside = ["ip", "netns", "exec", namespace]
