@@ -86,6 +86,10 @@ static void write_queue(struct virtio_mmio *t, struct virtqueue *q, uint64_t off
 		virtio_set_queue_ready(t->virtio, t->queue_sel, (value & 1) != 0);
 		return;
 	}
+	if (offset == VIRTIO_MMIO_QUEUE_RESET && value == 1) {
+		virtio_reset_queue(t->virtio, t->queue_sel);
+		return;
+	}
 	if (q->ready)
 		return;
 	switch (offset) {

@@ -10,6 +10,11 @@
 
 struct vm;
 
+/** Register by which a driver resets one queue (virtio 1.2, 4.2.2); headers of Linux do not have it. Reads 0: at once. */
+#ifndef VIRTIO_MMIO_QUEUE_RESET
+#define VIRTIO_MMIO_QUEUE_RESET 0x0c0u
+#endif
+
 /**
  * Puts a device, prepared by virtio_init(), into the next free slot. Returns 0, or a negative errno after logging one
  * line. The device must live to the end of the run.

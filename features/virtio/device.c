@@ -12,7 +12,7 @@
 
 #define EVERY_DEVICE                                                                        \
 	(VIRTIO_FEATURE(VIRTIO_F_VERSION_1) | VIRTIO_FEATURE(VIRTIO_RING_F_INDIRECT_DESC) | \
-	 VIRTIO_FEATURE(VIRTIO_RING_F_EVENT_IDX))
+	 VIRTIO_FEATURE(VIRTIO_RING_F_EVENT_IDX) | VIRTIO_FEATURE(VIRTIO_F_RING_RESET))
 
 /** What the driver may set of the status. */
 #define DRIVER_STATUS                                                                       \
@@ -116,6 +116,14 @@ void virtio_set_queue_ready(struct virtio_device *d, unsigned n, bool ready)
 		/* The layout of a queue depends on features, so they come first (3.1.1). */
 		virtqueue_start(q);
 	}
+}
+
+void virtio_reset_queue(struct virtio_device *d, unsigned n)
+{
+	if (!virtio_has(d, VIRTIO_F_RING_RESET))
+		return;
+	virtio_set_queue_ready(d, n, false);
+	virtqueue_reset(&d->queues[n]);
 }
 
 void virtio_notify(struct virtio_device *d, unsigned n)

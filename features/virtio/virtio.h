@@ -97,6 +97,12 @@ void virtio_set_status(struct virtio_device *d, uint8_t status);
 /** The driver gives queue n to the device, whose size and addresses it has set, or takes it back. */
 void virtio_set_queue_ready(struct virtio_device *d, unsigned n, bool ready);
 
+/**
+ * The driver resets queue n alone, if it has agreed on VIRTIO_F_RING_RESET (2.6.1): that has come to its end on return,
+ * and what the queue's buffers were used for, too.
+ */
+void virtio_reset_queue(struct virtio_device *d, unsigned n);
+
 /** The driver has put buffers into queue n. */
 void virtio_notify(struct virtio_device *d, unsigned n);
 

@@ -94,6 +94,7 @@ static void set_register(struct fuzz_input *in)
 		VIRTIO_MMIO_QUEUE_NUM,           VIRTIO_MMIO_QUEUE_READY,     VIRTIO_MMIO_QUEUE_NOTIFY,
 		VIRTIO_MMIO_INTERRUPT_ACK,       VIRTIO_MMIO_STATUS,          VIRTIO_MMIO_QUEUE_DESC_LOW,
 		VIRTIO_MMIO_QUEUE_AVAIL_LOW,     VIRTIO_MMIO_QUEUE_USED_LOW,  VIRTIO_MMIO_QUEUE_DESC_HIGH,
+		VIRTIO_MMIO_QUEUE_RESET,
 	};
 	uint16_t offset = registers[fuzz_byte(in) % (sizeof(registers) / sizeof(registers[0]))];
 

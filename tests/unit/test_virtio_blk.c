@@ -427,6 +427,33 @@ static void test_reset_while_busy(void **state)
 	assert_int_equal(status(0), VIRTIO_BLK_S_OK);
 }
 
+/* One queue goes back to its start, with what was under way; the device goes on. */
+static void test_reset_of_a_queue(void **state)
+{
+	struct driver_used used;
+
+	(void)state;
+	driver_start(FLUSH | VIRTIO_FEATURE(VIRTIO_F_RING_RESET), 1);
+	ask(0, 0, VIRTIO_BLK_T_IN, 0, 512, true);
+	driver_write(VIRTIO_MMIO_QUEUE_SEL, 0);
+	driver_write(VIRTIO_MMIO_QUEUE_RESET, 1);
+	assert_int_equal(driver_read(VIRTIO_MMIO_QUEUE_RESET), 0);
+	assert_int_equal(driver_read(VIRTIO_MMIO_QUEUE_READY), 0);
+	assert_int_equal(disk.in_flight, 0);
+	assert_int_equal(disk.queues[0].descriptor_gpa, 0);
+	assert_false(driver_take_used(0, &used));
+	assert_false(driver_irq);
+	driver_queue(0);
+	ask(0, 0, VIRTIO_BLK_T_IN, 0, 512, true);
+	end_and_poll();
+	assert_int_equal(status(0), VIRTIO_BLK_S_OK);
+	assert_true(driver_take_used(0, &used));
+	/* Not agreed upon: no such register. */
+	driver_start(FLUSH, 1);
+	driver_write(VIRTIO_MMIO_QUEUE_RESET, 1);
+	assert_int_equal(driver_read(VIRTIO_MMIO_QUEUE_READY), 1);
+}
+
 static void test_queues(void **state)
 {
 	struct virtio_blk_options options = one_queue;
@@ -472,6 +499,7 @@ int main(void)
 		cmocka_unit_test_setup(test_failing_disk, setup),
 		cmocka_unit_test_setup(test_broken_requests, setup),
 		cmocka_unit_test_setup(test_reset_while_busy, setup),
+		cmocka_unit_test_setup(test_reset_of_a_queue, setup),
 		cmocka_unit_test_setup(test_queues, setup),
 		cmocka_unit_test_setup(test_no_memory, setup),
 	};

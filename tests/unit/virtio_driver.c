@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "features/virtio-mmio/virtio_mmio.h"
 #include "tests/unit/fake_platform.h"
 
 struct vm driver_vm;

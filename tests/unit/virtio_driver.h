@@ -16,6 +16,7 @@
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
 
+#include "features/virtio-mmio/virtio_mmio.h"
 #include "features/virtio/virtio.h"
 
 /* Guest memory: two regions that touch, and one apart. */
