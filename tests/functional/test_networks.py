@@ -8,13 +8,18 @@ import contextlib
 import hashlib
 import os
 import socket
+import stat
 import subprocess
 import sys
 import threading
 
 import pytest
 
-from guest import Guest, qemu, variant
+from conftest import TREE
+from guest import PROMPT, Guest, qemu, variant
+
+sys.path.append(str(TREE / "images"))
+import initramfs  # noqa: E402  pylint: disable=wrong-import-position
 
 MIB = 1 << 20
 BULK = 1024 if os.environ.get("HUSK_LONG") else 16
@@ -138,12 +143,16 @@ def test_a_queue_for_each_vcpu(namespace, tmp_path):
         guest.power_off()
 
 
+def image_with_vhost():
+    """Folder of an image that leaves the frames to the kernel where it can."""
+    return variant("networks-vhost", "linux_octeon", VIRTIO_NET=True, VIRTIO_RNG=True, NET_TAP=True, NET_VHOST=True)
+
+
 @needs_root
 def test_tap_with_vhost(namespace):
     """An image that leaves the frames to the kernel where it can; where not, it says so and carries them itself."""
     inside = ["ip", "netns", "exec", namespace]
-    vhost = variant("networks-vhost", "linux_octeon", VIRTIO_NET=True, VIRTIO_RNG=True, NET_TAP=True, NET_VHOST=True) / "husk"
-    with Guest(*inside, vhost, "net0=tap:tap0") as guest, peer_process("10.9.0.1", *inside) as peer:
+    with Guest(*inside, image_with_vhost() / "husk", "net0=tap:tap0") as guest, peer_process("10.9.0.1", *inside) as peer:
         text = guest.boot()
         if not os.path.exists("/dev/vhost-net"):
             assert text.count("network 'tap:tap0': there is no /dev/vhost-net") == 1
@@ -151,6 +160,37 @@ def test_tap_with_vhost(namespace):
         assert "3 packets received" in guest.run("ping -c 3 10.9.0.1")
         transfer(guest, "10.9.0.1", peer)
         guest.power_off()
+
+
+def test_vhost_of_a_real_kernel(tmp_path):
+    """In a computer whose kernel has vhost-net: the card's rings are lent to that, which carries data both ways, unchanged."""
+    host = variant("networks-vhost-host", "pc_pvh", GUEST_MODULES="tun vhost_net") / "payload"
+    files, first = initramfs.Cpio(), (host / "initrd").read_bytes()
+    files.add("husk", stat.S_IFREG | 0o755, (image_with_vhost() / "husk").read_bytes())
+    (tmp_path / "initrd").write_bytes(first + bytes(-len(first) % 4) + files.finish())
+    with Guest(*qemu("-kernel", host / "kernel", "-initrd", tmp_path / "initrd", "-append", "console=ttyS0 quiet", memory=1024)) as guest:
+        guest.boot()
+        guest.run("tunctl -t tap0; ifconfig tap0 10.9.0.1 netmask 255.255.255.0 up")
+        # nc ends with its network, and must not tell that its own input has come to an end before.
+        guest.run("mkfifo /fifo; (nc -l -p 5001 </husk >/dev/null &); (nc -l -p 5002 <>/fifo | sha256sum >/sum &)")
+        theirs = guest.run("sha256sum </husk")
+        guest.type("/husk net0=tap:tap0\r")
+        guest.see("with 1 vCPU")
+        guest.boot()
+        set_up(guest, "10.9.0.2")
+        assert "3 packets received" in guest.run("ping -c 3 10.9.0.1")
+        assert guest.run("mkfifo /tmp/fifo; nc 10.9.0.1 5001 <>/tmp/fifo | sha256sum") == theirs
+        ours = guest.run("sha256sum </bin/busybox; nc 10.9.0.1 5002 </bin/busybox")
+        guest.type("\x01c")
+        guest.see("(husk) ")
+        guest.type("info devices\r")
+        assert "rings lent to the back end" in guest.see("(husk) ")
+        guest.type("\x01c")
+        guest.run("true")
+        guest.type("poweroff\r")
+        guest.see("husk: guest powered off")
+        guest.see(PROMPT)
+        assert guest.run("cat /sum") == ours
 
 
 def test_passt(image, tmp_path):
