@@ -59,6 +59,12 @@ def read_kconfig(path, symbols, files):
     return symbols, files
 
 
+def first_default(name, symbols):
+    """The first default of a symbol; another symbol there stands for its own."""
+    default = symbols[name].default
+    return first_default(default, symbols) if default in symbols else default
+
+
 def read_config(path):
     """Values of a .config as a dictionary of raw text."""
     with open(path, encoding="utf-8") as file:
@@ -131,7 +137,7 @@ def main():
         if name not in symbols:
             fail(f"{args.config}: Kconfig has no symbol {name}; run `make olddefconfig`")
     if args.defaults:
-        off = {n: s.default for n, s in symbols.items() if s.kind != "bool" and s.default}
+        off = {name: first_default(name, symbols) for name, s in symbols.items() if s.kind != "bool" and s.default}
         values = off | values
     write_headers(os.path.join(args.out, "config"), symbols, values)
     target = os.path.join(args.out, "config.mk")
