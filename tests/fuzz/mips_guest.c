@@ -437,17 +437,22 @@ static void check_soft_tlb(const struct guest *g)
 				    "soft TLB leaves RAM");
 }
 
-/** The entry that matches, found the plain way. */
+/** The entry that matches, found the plain way. One without a valid page hides no other. */
 static const struct mips_tlb_entry *search_tlb(const struct mips_cpu *c, uint64_t va)
 {
+	const struct mips_tlb_entry *invalid = NULL;
+
 	for (unsigned n = 0; n < c->tlb.count; n++) {
 		const struct mips_tlb_entry *e = &c->tlb.entries[n];
 
 		if (e->present && ((va ^ e->vpn2) & mips_va_mask(c) & ~e->mask) == 0 &&
-		    (e->global || e->asid == (c->cp0.entryhi & ENTRYHI_ASID)))
-			return e;
+		    (e->global || e->asid == (c->cp0.entryhi & ENTRYHI_ASID))) {
+			if (e->page[0].valid || e->page[1].valid)
+				return e;
+			invalid = invalid != NULL ? invalid : e;
+		}
 	}
-	return NULL;
+	return invalid;
 }
 
 static void check_tlb(const struct mips_cpu *c)

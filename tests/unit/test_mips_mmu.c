@@ -358,17 +358,23 @@ static void test_conflicting_entries_are_a_machine_check(void **state)
 	fixture_free(f);
 }
 
-static void test_entry_without_pages_hides_a_later_one(void **state)
+static void test_entry_without_pages_hides_nothing(void **state)
 {
 	struct fixture *f = fixture_new();
 
 	(void)state;
-	fixture_tlb(f, 5, 0x10000, 0, MASK_4K, ENTRYLO(0x300000, LO_V), ENTRYLO(0x300000, LO_V));
+	fixture_tlb(f, 5, 0x10000, 1, MASK_4K, ENTRYLO(0x300000, LO_V | LO_G), ENTRYLO(0x300000, LO_V | LO_G));
+	fixture_tlb(f, 6, 0x10000, 1, MASK_4K, 0, 0);
 	assert_int_equal(load(f, 0x10010), -1);
-	fixture_tlb(f, 6, 0x10000, 0, MASK_4K, 0, 0);
-	assert_int_equal(load(f, 0x10010), -1);
+	/* Neither before it, nor under another ASID than that under which a global one was cached. */
 	fixture_tlb(f, 4, 0x10000, 0, MASK_4K, 0, 0);
-	assert_int_equal(load(f, 0x10010), EXC_TLBL); /* as a lookup says, whatever was cached before */
+	assert_int_equal(load(f, 0x10010), -1);
+	mips_stlb_flush(f->cpu);
+	assert_int_equal(load(f, 0x10010), -1);
+	mips_set_entryhi(f->cpu, 1);
+	assert_int_equal(load(f, 0x10010), -1);
+	fixture_tlb(f, 5, 0x20000, 1, MASK_4K, 0, 0);
+	assert_int_equal(load(f, 0x10010), EXC_TLBL);
 	fixture_free(f);
 }
 
@@ -582,7 +588,7 @@ int main(void)
 		cmocka_unit_test(test_random_stays_above_wired),
 		cmocka_unit_test(test_read_and_execute_inhibit),
 		cmocka_unit_test(test_conflicting_entries_are_a_machine_check),
-		cmocka_unit_test(test_entry_without_pages_hides_a_later_one),
+		cmocka_unit_test(test_entry_without_pages_hides_nothing),
 		cmocka_unit_test(test_entries_can_be_invalidated),
 		cmocka_unit_test(test_refill_registers_and_vectors),
 		cmocka_unit_test(test_segments),

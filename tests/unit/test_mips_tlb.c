@@ -100,15 +100,19 @@ static bool same_space(const struct line *l, uint64_t entryhi)
 	return is_global(l) || ((l->entryhi ^ entryhi) & ENTRYHI_ASID) == 0;
 }
 
+/* One without a valid page hides no other. */
 static const struct line *reference_find(const struct rig *g, uint64_t va, uint64_t asid)
 {
+	const struct line *found = NULL;
+
 	for (unsigned n = 0; n < g->r->count; n++) {
 		const struct line *l = &g->r->lines[n];
 
-		if (l->present && ((l->entryhi ^ va) & g->va_mask & ~l->pair) == 0 && same_space(l, asid))
-			return l;
+		if (l->present && ((l->entryhi ^ va) & g->va_mask & ~l->pair) == 0 && same_space(l, asid) &&
+		    (found == NULL || (is_usable(l) && !is_usable(found))))
+			found = l;
 	}
-	return NULL;
+	return found;
 }
 
 static bool reference_conflicts(const struct rig *g, unsigned index, const struct line *new)

@@ -148,14 +148,25 @@ void mips_tlb_reset(struct mips_cpu *c)
 	t->random = 0x2545f491u;
 }
 
-/* The first entry for the pair at vpn2 of a page size; among equals the lowest, as a search would find it. */
+/*
+ * Of several entries that match, which only some without a valid page can be beside another one (see conflicts()): those
+ * hide nothing, so that what is cached of a global entry is right under every ASID. Among equals the lowest.
+ */
+static bool is_preferred(const struct mips_tlb_entry *e, const struct mips_tlb_entry *found)
+{
+	if (found == NULL || is_usable(e) != is_usable(found))
+		return found == NULL || is_usable(e);
+	return e < found;
+}
+
+/* The entry for the pair at vpn2 of a page size. */
 static const struct mips_tlb_entry *find_pair(const struct mips_tlb *t, uint64_t vpn2, uint64_t mask, unsigned space)
 {
 	const struct mips_tlb_entry *found = NULL, *e;
 
 	for (unsigned n = *bucket(t, vpn2, space); n != NONE; n = e->next) {
 		e = &t->entries[n];
-		if (e->vpn2 == vpn2 && e->mask == mask && space_of(e) == space && (found == NULL || e < found))
+		if (e->vpn2 == vpn2 && e->mask == mask && space_of(e) == space && is_preferred(e, found))
 			found = e;
 	}
 	return found;
@@ -172,7 +183,7 @@ static const struct mips_tlb_entry *find(const struct mips_cpu *c, uint64_t va)
 		uint64_t mask = mask_of(class / 2);
 		const struct mips_tlb_entry *e = find_pair(&c->tlb, va & ~mask, mask, class % 2 ? GLOBAL : asid);
 
-		if (e != NULL && (found == NULL || e < found))
+		if (e != NULL && is_preferred(e, found))
 			found = e;
 	}
 	return found;
@@ -324,9 +335,6 @@ static bool write_entry(struct mips_cpu *c, unsigned index, const struct mips_tl
 		return false;
 	if (is_usable(old))
 		mips_stlb_flush_entry(c, old);
-	/* Let through beside one that is cached, it may come before that one in the next lookup. */
-	if (e.present && !is_usable(&e))
-		mips_stlb_flush_entry(c, &e);
 	if (old->present)
 		unlink_entry(&c->tlb, old);
 	*old = e;
