@@ -8,8 +8,6 @@ build="gcc binutils linux-libc-dev libxen-dev meson ninja-build kconfig-frontend
 	python3 python3-pyelftools cpio xz-utils zstd gpgv debian-archive-keyring"
 run="qemu-system-x86"
 iso="grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools"
-# An emulated PC with Intel VMX; tests do without it where it cannot be installed.
-bochs="bochs bochsbios vgabios"
 check="$run $iso git gdb-multiarch libc6-dev libcmocka-dev clang libclang-rt-dev clang-format cppcheck
 	acpica-tools passt iproute2 iputils-ping iperf3 fdisk util-linux
 	python3-kconfiglib python3-pytest python3-pytest-xdist python3-pexpect ovmf
@@ -22,10 +20,9 @@ for group in "$@"; do
 	build) wanted="$wanted $build" ;;
 	run) wanted="$wanted $run" ;;
 	iso) wanted="$wanted $iso" ;;
-	bochs) wanted="$wanted $iso $bochs" ;;
 	check) wanted="$wanted $build $check" ;;
 	*)
-		echo "packages.sh: no group $group (build, run, iso, bochs, check)" >&2
+		echo "packages.sh: no group $group (build, run, iso, check)" >&2
 		exit 1
 		;;
 	esac

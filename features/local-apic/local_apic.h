@@ -40,8 +40,8 @@ struct local_apic {
 	local_apic_eoi *eoi;
 	void *eoi_ctx;
 	/* Left by other CPUs for this one, by atomic operations; see posted.c. */
-	uint32_t posted[8], posted_level[8]; /**< vectors */
-	uint32_t posted_messages;            /**< NMI, INIT, start-up */
+	uint32_t posted_level[8]; /**< level-triggered vectors; others are in cpu->posted */
+	uint32_t posted_messages; /**< NMI, INIT, start-up */
 };
 
 /** That of a vCPU, or NULL if the image has none. */

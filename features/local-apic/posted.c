@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Messages between vCPUs. The state of an APIC belongs to its vCPU's CPU; others leave messages here and kick the vCPU,
- * which takes them before it enters guest code again. Sections are of the Intel SDM, volume 3A.
+ * which takes them before it enters guest code again. Of vectors the CPU itself can be told, if it takes them while the
+ * guest runs. Sections are of the Intel SDM, volume 3A.
  */
+#include <errno.h>
 #include <stddef.h>
 
 #include <husk/feature.h>
+#include <husk/platform.h>
 #include <husk/vm.h>
 
+#include "arch/x86_64/hvm/hvm.h"
+#include "arch/x86_64/hvm/posted.h"
 #include "arch/x86_64/hvm/smp/smp.h"
 #include "features/local-apic/local_apic.h"
 
@@ -28,15 +33,33 @@ static void kick(struct local_apic *a)
 
 /* --- leaving them */
 
+/* The end of a level-triggered interrupt exits, which has to be arranged for before it is delivered. */
+static void post_level(struct local_apic *a, uint8_t vector)
+{
+	__atomic_fetch_or(&a->posted_level[vector / 32], 1u << vector % 32, __ATOMIC_SEQ_CST);
+	kick(a);
+}
+
+static void post_edge(struct local_apic *a, uint8_t vector)
+{
+	struct x86_posted *p = a->cpu->posted;
+	uint32_t entered;
+
+	if (!x86_post(p, vector))
+		return;
+	entered = x86_posted_entered(p);
+	if (entered != 0)
+		a->cpu->hvm->notify(entered - 1);
+	else
+		kick(a);
+}
+
 static void post_vector(struct local_apic *a, uint8_t vector, bool level)
 {
-	uint32_t bit = 1u << vector % 32;
-
-	/* Whoever takes the vector finds how it was triggered. */
 	if (level)
-		__atomic_fetch_or(&a->posted_level[vector / 32], bit, __ATOMIC_SEQ_CST);
-	__atomic_fetch_or(&a->posted[vector / 32], bit, __ATOMIC_SEQ_CST);
-	kick(a);
+		post_level(a, vector);
+	else
+		post_edge(a, vector);
 }
 
 void local_apic_raise(struct local_apic *a, uint8_t vector, bool level)
@@ -90,29 +113,39 @@ void local_apic_receive(struct local_apic *a, const struct local_apic_message *m
 
 /* --- taking them */
 
-static void take_vectors(struct local_apic *a)
+static void raise(struct local_apic *a, const uint32_t vectors[8], bool level)
 {
 	for (unsigned i = 0; i < 8; i++) {
-		uint32_t bits, level;
-
-		if (__atomic_load_n(&a->posted[i], __ATOMIC_RELAXED) == 0)
-			continue;
-		bits = __atomic_exchange_n(&a->posted[i], 0, __ATOMIC_SEQ_CST);
-		level = __atomic_fetch_and(&a->posted_level[i], ~bits, __ATOMIC_SEQ_CST);
-		for (; bits != 0; bits &= bits - 1) {
-			unsigned n = (unsigned)__builtin_ctz(bits);
-
-			local_apic_raise_own(a, (uint8_t)(32 * i + n), (level >> n & 1) != 0);
-		}
+		for (uint32_t bits = vectors[i]; bits != 0; bits &= bits - 1)
+			local_apic_raise_own(a, (uint8_t)(32 * i + (unsigned)__builtin_ctz(bits)), level);
 	}
+}
+
+static void take_level(struct local_apic *a, uint32_t bits[8])
+{
+	for (unsigned i = 0; i < 8; i++) {
+		bits[i] = __atomic_load_n(&a->posted_level[i], __ATOMIC_RELAXED);
+		if (bits[i] != 0)
+			bits[i] = __atomic_exchange_n(&a->posted_level[i], 0, __ATOMIC_SEQ_CST);
+	}
+}
+
+static void take_vectors(struct local_apic *a)
+{
+	uint32_t bits[8];
+
+	if (x86_take_posted(a->cpu->posted, bits))
+		raise(a, bits, false);
+	take_level(a, bits);
+	raise(a, bits, true);
 }
 
 static void forget(struct local_apic *a)
 {
-	for (unsigned i = 0; i < 8; i++) {
-		__atomic_store_n(&a->posted[i], 0, __ATOMIC_SEQ_CST);
-		__atomic_store_n(&a->posted_level[i], 0, __ATOMIC_SEQ_CST);
-	}
+	uint32_t bits[8];
+
+	x86_take_posted(a->cpu->posted, bits);
+	take_level(a, bits);
 }
 
 /* 8.4.2: INIT makes a CPU wait for a start-up message, which one that does not wait ignores. */
@@ -153,8 +186,15 @@ static void reset(struct vm *vm)
 /* Behind the APICs themselves, which are of the level before. */
 static int attach(struct vm *vm)
 {
-	for (unsigned i = 0; i < vm->nr_vcpus; i++)
-		local_apic_of(vm->vcpus[i])->extension.take = take;
+	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+		struct local_apic *a = local_apic_of(vm->vcpus[i]);
+
+		/* A page each: what the CPU writes shares no cache line with anything else. */
+		a->cpu->posted = plat_pages_alloc(sizeof(*a->cpu->posted), GUEST_PAGE_SIZE);
+		if (a->cpu->posted == NULL)
+			return -ENOMEM;
+		a->extension.take = take;
+	}
 	return 0;
 }
 

@@ -108,7 +108,7 @@ def small_x86_kernel():
         ["gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-m64", "-mno-red-zone", "-mgeneral-regs-only", "-fno-pic",
          "-ffreestanding", "-fno-builtin", "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-nostdlib", "-static",
          "-Wl,--build-id=none", "-Wl,-z,noexecstack", "-Wl,--no-warn-rwx-segments", f"-Wl,-T,{GUESTS}/x86.lds",
-         *[GUESTS / name for name in ("x86_start.S", "x86_guest.c", "x86_hostile.c", "x86_costs.c", "x86_spin.c", "x86_apic.c")], "-o", new], check=True)  # fmt: skip
+         *[GUESTS / name for name in ("x86_start.S", "x86_guest.c", "x86_hostile.c", "x86_costs.c", "x86_spin.c", "x86_messages.c", "x86_apic.c")], "-o", new], check=True)  # fmt: skip
     if path.exists() and path.read_bytes() == new.read_bytes():
         new.unlink()
     else:

@@ -142,6 +142,20 @@ def test_apic_in_xapic_mode(tmp_path):
     assert int(told["full"][2]) < 50 < 200 < int(told["plain"][2])
 
 
+@pytest.mark.parametrize("vmx, least, most", [("full", 0, 100), ("plain", 500, 10000)])
+def test_interrupts_of_another_vcpu(vmx, least, most, tmp_path):
+    """None is lost, whether that vCPU runs or halts; those for one that runs do not exit (posted interrupts), or each does."""
+    small = in_mode(small_image("pc_pvh_smp"), "i", tmp_path)
+    with BochsGuest(make_iso(small, tmp_path / "husk.iso", f"vmx={vmx}"), tmp_path, cpus=2) as guest:
+        assert re.findall(r"taken (\d+)", guest.see("done")) == ["1000", "2000"]
+        guest.child.send("\x01c")
+        guest.see("(husk) ")
+        guest.child.send("exits\r")
+        told = guest.see("(husk) ").split("vCPU 1: ")[1]
+        counted = re.search(r"interrupt +(\d+)", told)
+        assert least <= int(counted[1] if counted else 0) < most
+
+
 @pytest.mark.parametrize("vmx, least, most", [("full", 0, 100000), in_long("plain", 200000, 20000000)])
 def test_spinning_vcpu_gives_way(vmx, least, most, tmp_path):
     """Of two vCPUs in turn on one CPU, one that spins exits (PAUSE-loop exiting), long before its turn of 2 ms is over."""

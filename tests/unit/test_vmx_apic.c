@@ -24,6 +24,28 @@ static void vmx_write(uint64_t field, uint64_t value)
 	vmcs[field] = value;
 }
 
+/* Nor may a test mask interrupts, or have a CPU's state in GS. */
+#define irq_disable pc_irq_disable
+#define cpu_this    pc_cpu_this
+#include "arch/x86_64/pc/cpu.h"
+#include "arch/x86_64/pc/x86.h"
+#undef irq_disable
+#undef cpu_this
+
+static bool masked;
+
+static void irq_disable(void)
+{
+	masked = true;
+}
+
+static struct pc_cpu *cpu_this(void)
+{
+	static struct pc_cpu cpu = { .apic_id = 7 };
+
+	return &cpu;
+}
+
 #include <husk/feature.h>
 
 #include "arch/x86_64/hvm/vmx/apic.c"
@@ -36,6 +58,8 @@ static void vmx_write(uint64_t field, uint64_t value)
 #define BASE_X1  0xfee00800ull
 #define BASE_X2  0xfee00c00ull
 #define OTHERS   CPU2_EPT /* controls that have to stay */
+
+struct vmx_capabilities vmx_capabilities;
 
 static struct hvm_fixture f;
 static struct x86_cpu *const c = &f.cpu;
@@ -104,6 +128,10 @@ static int setup(void **state)
 	s->cpu2_controls = OTHERS;
 	s->ept_root = (uint64_t)(uintptr_t)plat_pages_alloc(VMX_PAGE, VMX_PAGE);
 	passed = ends = 0;
+	masked = false;
+	vmx_capabilities = (struct vmx_capabilities){ .pin = PIN_NMI, .posted = true };
+	c->posted = plat_pages_alloc(sizeof(*c->posted), VMX_PAGE);
+	vcpu_take_attention(&c->vcpu);
 	return 0;
 }
 
@@ -206,6 +234,69 @@ static void test_interrupts(void **state)
 	assert_int_equal(vmcs[VMCS_GUEST_INTERRUPT], 0x2300);
 }
 
+/* The CPU takes interrupts of others while it has the APIC, in a guest, and unless a debugger holds them back. */
+static void test_posted(void **state)
+{
+	(void)state;
+	vmx_apic_before(c, s);
+	vmx_apic_enter(c, s);
+	assert_false(masked);
+	assert_int_equal(x86_posted_entered(c->posted), 0);
+	assert_int_equal(vmcs[VMCS_PIN], 0); /* not written */
+	wr(0xf0, 0x1ff);
+	vmx_apic_before(c, s);
+	assert_int_equal(vmcs[VMCS_PIN], PIN_NMI | PIN_POSTED);
+	vmx_apic_enter(c, s);
+	assert_true(masked);
+	assert_int_equal(x86_posted_entered(c->posted), 8);
+	vmx_apic_leave(c, s);
+	assert_int_equal(x86_posted_entered(c->posted), 0);
+	assert_int_equal(vcpu_attention(&c->vcpu), 0);
+	c->vcpu.debug.hold_interrupts = true;
+	vmx_apic_before(c, s);
+	assert_int_equal(vmcs[VMCS_PIN], PIN_NMI);
+	vmx_apic_enter(c, s);
+	assert_int_equal(x86_posted_entered(c->posted), 0);
+}
+
+/* What the CPU may never be told of has it look before the guest runs, and behind it. */
+static void test_posted_before_and_after(void **state)
+{
+	uint32_t bits[8];
+
+	(void)state;
+	wr(0xf0, 0x1ff);
+	vcpu_take_attention(&c->vcpu);
+	vmx_apic_before(c, s);
+	assert_true(x86_post(c->posted, 0x41));
+	vmx_apic_enter(c, s);
+	assert_int_equal(vcpu_take_attention(&c->vcpu), ATTN_IRQ);
+	vmx_apic_leave(c, s);
+	vcpu_take_attention(&c->vcpu);
+	assert_true(x86_take_posted(c->posted, bits));
+	vmx_apic_enter(c, s);
+	assert_int_equal(vcpu_attention(&c->vcpu), 0);
+	assert_true(x86_post(c->posted, 0x42));
+	vmx_apic_leave(c, s);
+	assert_int_equal(vcpu_attention(&c->vcpu), ATTN_IRQ);
+}
+
+/* Without such a CPU, or for one vCPU. */
+static void test_not_posted(void **state)
+{
+	(void)state;
+	wr(0xf0, 0x1ff);
+	vmx_capabilities.posted = false;
+	vmx_apic_before(c, s);
+	assert_false(s->posted);
+	vmx_capabilities.posted = true;
+	c->posted = NULL;
+	vmx_apic_before(c, s);
+	assert_false(s->posted);
+	vmx_apic_enter(c, s);
+	vmx_apic_leave(c, s);
+}
+
 static void test_registers(void **state)
 {
 	(void)state;
@@ -267,9 +358,15 @@ static void test_messages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_modes, setup),      cmocka_unit_test_setup(test_less, setup),
-		cmocka_unit_test_setup(test_new_tables, setup), cmocka_unit_test_setup(test_interrupts, setup),
-		cmocka_unit_test_setup(test_registers, setup),  cmocka_unit_test_setup(test_messages, setup),
+		cmocka_unit_test_setup(test_modes, setup),
+		cmocka_unit_test_setup(test_less, setup),
+		cmocka_unit_test_setup(test_new_tables, setup),
+		cmocka_unit_test_setup(test_interrupts, setup),
+		cmocka_unit_test_setup(test_posted, setup),
+		cmocka_unit_test_setup(test_posted_before_and_after, setup),
+		cmocka_unit_test_setup(test_not_posted, setup),
+		cmocka_unit_test_setup(test_registers, setup),
+		cmocka_unit_test_setup(test_messages, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -156,6 +156,31 @@ static void test_apic(void **state)
 	assert_int_equal(c.apic, 0);
 }
 
+/* They need the APIC, and interrupts that are acknowledged at exits; until it is taken over, and for others, both are off. */
+static void test_posted(void **state)
+{
+	struct vmx_capabilities c;
+
+	(void)state;
+	assert_null(vmx_find_capabilities(read_msr, false, &c));
+	assert_true(c.posted);
+	assert_int_equal(c.pin & PIN_POSTED, 0);
+	assert_int_equal(c.exit & EXIT_ACK, 0);
+	assert_null(vmx_find_capabilities(read_msr, true, &c));
+	assert_false(c.posted);
+	msrs.exit &= ~((uint64_t)EXIT_ACK << 32);
+	assert_null(vmx_find_capabilities(read_msr, false, &c));
+	assert_false(c.posted);
+	setup(NULL);
+	msrs.pin &= ~((uint64_t)PIN_POSTED << 32);
+	assert_null(vmx_find_capabilities(read_msr, false, &c));
+	assert_false(c.posted);
+	setup(NULL);
+	msrs.cpu2 &= ~((uint64_t)CPU2_APIC_DELIVERY << 32);
+	assert_null(vmx_find_capabilities(read_msr, false, &c));
+	assert_false(c.posted);
+}
+
 static void test_what_is_missing(void **state)
 {
 	(void)state;
@@ -188,6 +213,7 @@ int main(void)
 		cmocka_unit_test_setup(test_no_true_controls, setup),
 		cmocka_unit_test_setup(test_optional_parts, setup),
 		cmocka_unit_test_setup(test_apic, setup),
+		cmocka_unit_test_setup(test_posted, setup),
 		cmocka_unit_test_setup(test_what_is_missing, setup),
 	};
 

@@ -58,7 +58,11 @@ static int setup(void **state)
 	vmcs[VMCS_GUEST_LIMIT + 2 * X86_TR] = 0x67;
 	vmcs[VMCS_EPT_POINTER] = 0x5000 | EPTP_WB | EPTP_WALK_4;
 	vmcs[VMCS_CPU] = CPU_IO_BITMAPS | CPU_MSR_BITMAPS | CPU_TPR_SHADOW;
-	vmcs[VMCS_CPU2] = CPU2_EPT | CPU2_VPID;
+	vmcs[VMCS_CPU2] = CPU2_EPT | CPU2_VPID | CPU2_APIC_DELIVERY;
+	vmcs[VMCS_PIN] = PIN_POSTED;
+	vmcs[VMCS_EXIT] = EXIT_ACK;
+	vmcs[VMCS_POSTED_VECTOR] = 0x35;
+	vmcs[VMCS_POSTED] = 0x7040;
 	vmcs[VMCS_VPID] = 1;
 	vmcs[VMCS_HOST_CR0] = 0x80010033;
 	vmcs[VMCS_HOST_CR4] = 0x2620;
@@ -162,6 +166,10 @@ static const struct mistake control_mistakes[] = {
 	{ VMCS_VIRTUAL_APIC, 8, "virtual-APIC page", "page", 0, 0 },
 	{ VMCS_ENTRY_MSR_LOAD, 0x1008, "MSR-load area", "16 bytes", VMCS_ENTRY_MSR_LOADS, 1 },
 	{ VMCS_VPID, 0, "VPID", "host's", 0, 0 },
+	{ VMCS_CPU2, CPU2_EPT | CPU2_VPID, "secondary controls", "not delivered", 0, 0 },
+	{ VMCS_EXIT, 0, "exit controls", "not acknowledged", 0, 0 },
+	{ VMCS_POSTED_VECTOR, 0x135, "notification vector", "8 bits", 0, 0 },
+	{ VMCS_POSTED, 0x7020, "posted-interrupt descriptor", "64 bytes", 0, 0 },
 	{ VMCS_ENTRY_EVENT, VALID | 1u << 8, "event to deliver", "type", 0, 0 },
 	{ VMCS_ENTRY_EVENT, VALID | X86_EVENT_NMI << 8 | 3, "event to deliver", "vector", 0, 0 },
 	{ VMCS_ENTRY_EVENT, VALID | X86_EVENT_EXCEPTION << 8 | 32, "event to deliver", "vector", 0, 0 },

@@ -28,6 +28,27 @@ static void vmx_write(uint64_t field, uint64_t value)
 	vmcs[field] = value;
 }
 
+/* Nor may a test mask interrupts. */
+#define irq_save    pc_irq_save
+#define irq_restore pc_irq_restore
+#include "arch/x86_64/pc/x86.h"
+#undef irq_save
+#undef irq_restore
+
+static bool masked;
+
+static uint64_t irq_save(void)
+{
+	masked = true;
+	return 0;
+}
+
+static void irq_restore(uint64_t flags)
+{
+	(void)flags;
+	masked = false;
+}
+
 #include "arch/x86_64/hvm/vmx/registers.c"
 #include "arch/x86_64/hvm/vmx/run.c"
 #include "arch/x86_64/hvm/vmx/state.c"
@@ -48,6 +69,7 @@ static uint64_t due;
 static unsigned looks, explained;
 static uint64_t apic_written;
 static int outcome;
+static bool taking; /* interrupts of other CPUs, from before the entry to behind it */
 
 /* Fields of the VMCS that the next exit changes. */
 static struct {
@@ -62,6 +84,7 @@ int vmx_enter(uint64_t *gpr, const uint32_t *attention, bool launched, uint64_t 
 	(void)attention;
 	(void)launched;
 	(void)host_rsp;
+	assert_true(taking);
 	for (unsigned i = 0; i < nr_changes; i++)
 		vmcs[changes[i].field] = changes[i].value;
 	return outcome;
@@ -87,6 +110,28 @@ void vmx_apic_after(struct x86_cpu *cpu, struct vmx *s)
 {
 	(void)cpu;
 	(void)s;
+}
+
+void vmx_apic_enter(struct x86_cpu *cpu, struct vmx *s)
+{
+	(void)cpu;
+	(void)s;
+	taking = true;
+}
+
+void vmx_apic_leave(struct x86_cpu *cpu, struct vmx *s)
+{
+	(void)cpu;
+	(void)s;
+	taking = false;
+}
+
+static uint64_t dispatched;
+
+void trap_dispatch(struct trap_frame *frame)
+{
+	assert_true(masked);
+	dispatched = frame->vector;
 }
 
 void vmx_apic_end(struct x86_cpu *cpu, uint8_t vector)
@@ -237,6 +282,22 @@ static void test_events(void **state)
 	x86_raise(c, X86_GP, 0);
 	run_once(REASON_INTERRUPT, 0);
 	assert_int_equal(vmcs[VMCS_ENTRY_EVENT], VALID | X86_EVENT_EXCEPTION << 8 | X86_GP);
+}
+
+/* An interrupt of the host is pending still, or was acknowledged and nobody else will handle it. */
+static void test_host_interrupts(void **state)
+{
+	(void)state;
+	dispatched = 0;
+	assert_int_equal(run_once(REASON_INTERRUPT, 0).cause, HVM_INTERRUPT);
+	assert_int_equal(dispatched, 0);
+	change(VMCS_EXIT_EVENT, VALID | 0x32);
+	assert_int_equal(run_once(REASON_INTERRUPT, 0).cause, HVM_INTERRUPT);
+	assert_int_equal(dispatched, 0x32);
+	assert_false(masked);
+	outcome = NOT_ENTERED;
+	assert_int_equal(run_once(0, 0).cause, HVM_ATTENTION);
+	assert_false(taking);
 }
 
 static void test_cut_short(void **state)
@@ -423,6 +484,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_state_goes_there_and_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_events, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_host_interrupts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cut_short, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nmis, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_windows, setup, teardown),

@@ -16,6 +16,8 @@
 
 #include <husk/feature.h>
 
+#include "arch/x86_64/hvm/hvm.h"
+#include "arch/x86_64/hvm/posted.h"
 #include "arch/x86_64/hvm/smp/smp.h"
 #include "features/local-apic/local_apic.h"
 #include "features/xen-abi/xen.h"
@@ -155,6 +157,62 @@ static void test_interrupt_waits_for_its_cpu(void **state)
 	assert_int_equal(pending(1), 0x55);
 	look(2);
 	assert_int_equal(pending(2), -1);
+}
+
+static uint32_t notified, notifications;
+
+static void notify(uint32_t id)
+{
+	notified = id;
+	notifications++;
+}
+
+/* A CPU that takes vectors by itself while it is in the guest is notified, once until it has; otherwise it is kicked. */
+static void test_interrupt_of_a_guest_that_runs(void **state)
+{
+	struct hvm_ops ops = *cpu(1)->hvm;
+	struct x86_posted *p = cpu(1)->posted;
+	uint32_t bits[8];
+
+	(void)state;
+	ops.notify = notify;
+	cpu(1)->hvm = &ops;
+	notifications = 0;
+	assert_true(x86_posted_enter(p, 7));
+	command(1, 0x4055);
+	command(1, 0x4073);
+	assert_int_equal(notifications, 1);
+	assert_int_equal(notified, 7);
+	assert_int_equal(vcpu_attention(&cpu(1)->vcpu), 0);
+	assert_true(x86_take_posted(p, bits));
+	assert_int_equal(bits[2], 1u << 21);
+	assert_int_equal(bits[3], 1u << 19);
+	command(1, 0x4056);
+	assert_int_equal(notifications, 2);
+	/* What it did not take is there when it comes out, and before it goes in. */
+	assert_false(x86_posted_leave(p));
+	assert_false(x86_posted_enter(p, 7));
+	x86_posted_leave(p);
+	look(1);
+	assert_int_equal(pending(1), 0x56);
+	command(1, 0x4099);
+	assert_int_equal(notifications, 2);
+	assert_int_equal(vcpu_attention(&cpu(1)->vcpu), ATTN_IRQ);
+}
+
+/* The end of a level-triggered interrupt has to exit, of which the CPU learns before it enters. */
+static void test_level_exits(void **state)
+{
+	const struct local_apic_message m = { .destination = 1, .level = true, .vector = 0x50 };
+
+	(void)state;
+	x86_posted_enter(cpu(1)->posted, 7);
+	local_apic_send(&f[0].vm, &m);
+	assert_int_equal(vcpu_attention(&cpu(1)->vcpu), ATTN_IRQ);
+	assert_true(x86_posted_leave(cpu(1)->posted));
+	look(1);
+	assert_int_equal(pending(1), 0x50);
+	assert_int_equal(apic(1)->level[0x50 / 32], 1u << 0x50 % 32);
 }
 
 static void test_own_interrupt_does_not_wait(void **state)
@@ -397,6 +455,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_interrupt_waits_for_its_cpu, setup),
+		cmocka_unit_test_setup(test_interrupt_of_a_guest_that_runs, setup),
+		cmocka_unit_test_setup(test_level_exits, setup),
 		cmocka_unit_test_setup(test_own_interrupt_does_not_wait, setup),
 		cmocka_unit_test_setup(test_shorthands, setup),
 		cmocka_unit_test_setup(test_level_is_kept, setup),

@@ -185,6 +185,7 @@ struct x86_exit_record {
 
 struct hvm_ops;
 struct local_apic;
+struct x86_posted;
 struct xen_x86;
 
 /** A vCPU of engine hvm. */
@@ -222,6 +223,7 @@ struct x86_cpu {
 	uint64_t causes[X86_EXIT_CAUSES]; /**< exits by enum hvm_cause */
 	uint64_t exits;                   /**< in all; newest of history at (exits - 1) % X86_EXIT_HISTORY */
 	struct x86_exit_record history[X86_EXIT_HISTORY];
+	struct x86_posted *posted; /**< interrupts that other CPUs leave, see posted.h; NULL: they do not */
 };
 
 /** The x86 view of a vCPU. */

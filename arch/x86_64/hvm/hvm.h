@@ -95,6 +95,8 @@ struct hvm_ops {
 	void (*set_segment)(struct x86_cpu *c, enum x86_segment_number n, const struct x86_segment *s);
 	/** Handles an exit whose cause is HVM_OWN. NULL: there is none. */
 	void (*handle)(struct x86_cpu *c, const struct hvm_exit *exit);
+	/** Has the CPU of that local APIC id take c->posted of the vCPU whose guest it runs. NULL: no CPU ever enters it. */
+	void (*notify)(uint32_t id);
 	/** Name of an exit code for reports. */
 	const char *(*exit_name)(uint64_t code);
 };

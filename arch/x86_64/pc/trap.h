@@ -16,7 +16,8 @@
 #define VECTOR_KICK     0x32u
 #define VECTOR_COM2     0x33u
 #define VECTOR_DEVICE   0x34u /* message-signalled interrupts of PCI devices */
-#define VECTOR_LAST     VECTOR_DEVICE
+#define VECTOR_POSTED   0x35u /* for a guest that takes it; else nothing to do */
+#define VECTOR_LAST     VECTOR_POSTED
 #define VECTOR_SPURIOUS 0xffu
 
 /** Registers at the trap, as vectors.S and the CPU push them. */
@@ -58,7 +59,10 @@ void trap_set_com2(void (*handler)(void));
 /** Sets what interrupts of PCI devices call, all of them. */
 void trap_set_device(void (*handler)(void));
 
-/** Called by vectors.S for every exception and interrupt, interrupts masked. */
+/**
+ * Called by vectors.S for every exception and interrupt, interrupts masked; likewise for an interrupt, of which only the
+ * vector counts, that the CPU has acknowledged without entering its handler.
+ */
 void trap_dispatch(struct trap_frame *frame);
 
 /** Prints what is known about an exception and ends the run with HUSK_EXIT_HOST. */

@@ -10,6 +10,7 @@
  *   s  spins with interrupts off
  *   e  gives back what is typed, between interrupts that it sends itself without end, up to a q
  *   a  uses the local APIC in xAPIC mode
+ *   i  two vCPUs, of which one sends the other interrupts, that runs or has halted
  *   p  two vCPUs that wait for each other by spinning: ticks of the TSC that a round takes
  *   f  checks that FPU registers survive exits and that NMIs do not nest
  */
@@ -221,6 +222,7 @@ void guest_main(void)
 	case 'c': costs(); break;
 	case 'e': echo(); break;
 	case 'a': use_apic(); break;
+	case 'i': send_messages(); break;
 	case 'p': spin_together(); break;
 	case 'f': check_registers(); break;
 	case 't': __asm__ volatile("lidt %0; ud2" : : "m"(*(const uint8_t(*)[10]) "\0\0\0\0\0\0\0\0\0\0")); break;

@@ -12,6 +12,7 @@
 #define LAPIC       0xfee00000ull
 #define UNMAPPED    0x1000ull /* a hole in the page tables */
 #define NOT_RAM     0xd0000000ull
+#define OTHER       0x20000ull /* where the other vCPU begins, in real mode, with CS at its start */
 #define ACPI_TABLES 0xe0000ull /* read-only, not for execution */
 #define MEMORY_OP   12u
 #define SET_TIMER   15u
@@ -91,10 +92,13 @@ void print(const char *text);
 /** Prints `what`, a number and a line feed. */
 void print_number(const char *what, uint64_t value);
 void set_up_apic(void);
+/** Copies code to OTHER and has the second vCPU begin there. */
+void start_other(const uint8_t *code, const uint8_t *end);
 
 void hostile(void);
 void costs(void);
 void spin_together(void);
 void use_apic(void);
+void send_messages(void);
 
 #endif

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Two vCPUs that wait for each other by spinning, as for a lock: what a round costs tells whether one gives way. The CLI
- * in their loops is for Bochs 2.7: a guest that is entered with interrupts off, and leaves the flag alone, it does not
+ * in their loops is for Bochs: a guest that is entered with interrupts off, and leaves the flag alone, it does not
  * take out of the guest for interrupts of the host.
  */
 #include "x86_guest.h"
 
 #define ROUNDS 10u
-#define OTHER  0x20000ull /* where the other vCPU begins, in real mode */
-#define WORD   0x100      /* from there, the word that says whose move it is */
+#define WORD   0x100 /* from there, the word that says whose move it is */
 
 /* The second vCPU: whenever the word is 1, it makes it 0. */
 extern const uint8_t spin_start[], spin_end[];
@@ -27,10 +26,10 @@ __asm__(".pushsection .rodata\n"
 	".code64\n"
 	".popsection");
 
-static void start_other(void)
+void start_other(const uint8_t *code, const uint8_t *end)
 {
-	for (size_t i = 0; i < (size_t)(spin_end - spin_start); i++)
-		((volatile uint8_t *)OTHER)[i] = spin_start[i];
+	for (size_t i = 0; i < (size_t)(end - code); i++)
+		((volatile uint8_t *)OTHER)[i] = code[i];
 	set_up_apic();
 	write_apic(0x310, 1u << 24);
 	write_apic(0x300, 5u << 8 | 1u << 14);
@@ -50,7 +49,7 @@ void spin_together(void)
 {
 	uint64_t start;
 
-	start_other();
+	start_other(spin_start, spin_end);
 	round_trip();
 	start = rdtsc();
 	for (unsigned i = 0; i < ROUNDS; i++)

@@ -3,13 +3,17 @@
  * The local APIC taken over by the CPU (Intel SDM 3C, chapter 29): it delivers interrupts and takes notice of their ends,
  * in x2APIC mode by MSRs (29.5), in xAPIC mode by a page that the guest reads and writes without an exit where nothing
  * has to be done (29.4). While the guest runs, requests and interrupts in service are in the virtual-APIC page, the
- * highest of each in the guest interrupt status; the APIC that the image has gets them back after each exit.
+ * highest of each in the guest interrupt status; the APIC that the image has gets them back after each exit. Requests of
+ * other CPUs need no exit either: the CPU takes them from a descriptor when it is notified (29.6).
  */
 #include <string.h>
 
 #include "arch/x86_64/hvm/nested.h"
+#include "arch/x86_64/hvm/posted.h"
 #include "arch/x86_64/hvm/vmx/insn.h"
 #include "arch/x86_64/hvm/vmx/vmx.h"
+#include "arch/x86_64/pc/cpu.h"
+#include "arch/x86_64/pc/x86.h"
 
 /* Registers in the page (3A, table 10-1) and their MSRs (table 10-6) */
 #define SERVICE         0x100u /* 8 of 32 bits, 16 bytes apart */
@@ -112,6 +116,18 @@ static enum x86_apic_mode choose(struct x86_cpu *c, struct vmx *s)
 	return X86_APIC_OFF;
 }
 
+/* A debugger that holds interrupts back holds these, too. */
+static void choose_posted(struct x86_cpu *c, struct vmx *s)
+{
+	bool posted = vmx_capabilities.posted && c->posted != NULL && s->apic_mode != X86_APIC_OFF &&
+		      !c->vcpu.debug.hold_interrupts;
+
+	if (posted == s->posted)
+		return;
+	s->posted = posted;
+	vmx_write(VMCS_PIN, vmx_capabilities.pin | (posted ? PIN_POSTED : 0));
+}
+
 void vmx_apic_before(struct x86_cpu *c, struct vmx *s)
 {
 	struct x86_virtual_apic *v = c->virtual_apic;
@@ -119,6 +135,7 @@ void vmx_apic_before(struct x86_cpu *c, struct vmx *s)
 
 	if (mode != s->apic_mode)
 		switch_to(s, mode);
+	choose_posted(c, s);
 	if (mode == X86_APIC_OFF)
 		return;
 	put(s, REQUEST, v->request);
@@ -126,7 +143,6 @@ void vmx_apic_before(struct x86_cpu *c, struct vmx *s)
 	if (mode == X86_APIC_X1)
 		show(s, v);
 	write_eoi_exits(s, v->level);
-	/* A debugger that holds interrupts back holds these, too. */
 	vmx_write(VMCS_GUEST_INTERRUPT, (c->vcpu.debug.hold_interrupts ? 0 : highest(v->request)) | highest(v->service)
 													    << 8);
 }
@@ -137,6 +153,22 @@ void vmx_apic_after(struct x86_cpu *c, struct vmx *s)
 		return;
 	take(s, REQUEST, c->virtual_apic->request);
 	take(s, SERVICE, c->virtual_apic->service);
+}
+
+/* A notification from before the guest is handled as any interrupt of the host, and does nothing. */
+void vmx_apic_enter(struct x86_cpu *c, struct vmx *s)
+{
+	if (!s->posted)
+		return;
+	irq_disable();
+	if (!x86_posted_enter(c->posted, cpu_this()->apic_id))
+		vcpu_kick(&c->vcpu, ATTN_IRQ);
+}
+
+void vmx_apic_leave(struct x86_cpu *c, struct vmx *s)
+{
+	if (s->posted && !x86_posted_leave(c->posted))
+		vcpu_kick(&c->vcpu, ATTN_IRQ);
 }
 
 void vmx_apic_end(struct x86_cpu *c, uint8_t vector)

@@ -12,9 +12,10 @@
 #define EPT_MUST   (EPT_CAP_WALK_4 | EPT_CAP_WB | EPT_CAP_INVEPT)
 
 /* What is there for speed. RDTSCP is not: the guest has it if the CPU has it. */
-#define PIN_MAY  PIN_PREEMPTION
+#define PIN_MAY  (PIN_PREEMPTION | PIN_POSTED)
 #define CPU_MAY  CPU_TPR_SHADOW
 #define CPU2_MAY (CPU2_VPID | CPU2_WBINVD | CPU2_IN_XAPIC | CPU2_IN_X2APIC | CPU2_PAUSE_LOOP)
+#define EXIT_MAY EXIT_ACK
 
 uint32_t vmx_adjust(uint64_t capability, uint32_t must, uint32_t may, uint32_t *controls)
 {
@@ -55,6 +56,10 @@ static void drop_unusable(struct vmx_capabilities *c)
 	c->apic = apic_modes(c);
 	/* They are switched on when the guest's APIC is in the mode for them. */
 	c->cpu2 &= ~(CPU2_IN_XAPIC | CPU2_IN_X2APIC);
+	/* 26.2.1.1: posted interrupts need both; acknowledging is of no other use. */
+	c->posted = (c->pin & PIN_POSTED) != 0 && (c->exit & EXIT_ACK) != 0 && c->apic != 0;
+	c->pin &= ~PIN_POSTED;
+	c->exit &= ~EXIT_ACK;
 }
 
 /* One reason a line, the first that is true. */
@@ -91,7 +96,8 @@ const char *vmx_find_capabilities(uint64_t (*read)(uint32_t msr), bool plain, st
 		cpu2 = vmx_adjust(read(MSR_VMX_CPU2), CPU2_MUST, CPU2_RDTSCP | (plain ? 0 : CPU2_MAY), &c->cpu2);
 	if ((cpu2 & CPU2_EPT) == 0)
 		c->ept_vpid = read(MSR_VMX_EPT_VPID_CAP);
-	rest = vmx_adjust(controls_msr(read, basic, MSR_VMX_EXIT, MSR_VMX_TRUE_EXIT), EXIT_MUST, 0, &c->exit);
+	rest = vmx_adjust(controls_msr(read, basic, MSR_VMX_EXIT, MSR_VMX_TRUE_EXIT), EXIT_MUST, plain ? 0 : EXIT_MAY,
+			  &c->exit);
 	rest |= vmx_adjust(controls_msr(read, basic, MSR_VMX_ENTRY, MSR_VMX_TRUE_ENTRY), ENTRY_MUST, 0, &c->entry);
 	drop_unusable(c);
 	return missing(c, pin, cpu, cpu2, rest);

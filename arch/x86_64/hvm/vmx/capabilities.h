@@ -18,6 +18,7 @@ struct vmx_capabilities {
 	uint64_t ept_vpid; /**< EPT_CAP_*, VPID_CAP_* */
 	uint64_t misc;
 	uint8_t apic; /**< modes in which it can take a local APIC over: bits 1 << enum x86_apic_mode */
+	bool posted;  /**< in these it takes interrupts of other CPUs, with PIN_POSTED and EXIT_ACK */
 };
 
 /**

@@ -256,6 +256,25 @@ static bool check_host(const struct vmx_subject *s, struct vmx_finding *out)
 	return false;
 }
 
+/* 26.2.1.1 */
+static bool check_posted(const struct vmx_subject *s, struct vmx_finding *out)
+{
+	uint64_t cpu2 = get(s, VMCS_CPU2), exit = get(s, VMCS_EXIT);
+	uint64_t vector = get(s, VMCS_POSTED_VECTOR), at = get(s, VMCS_POSTED);
+
+	if ((get(s, VMCS_PIN) & PIN_POSTED) == 0)
+		return false;
+	if ((cpu2 & CPU2_APIC_DELIVERY) == 0)
+		return broken(out, "secondary controls", cpu2, "interrupts are posted, and not delivered");
+	if ((exit & EXIT_ACK) == 0)
+		return broken(out, "exit controls", exit, "interrupts are posted, and not acknowledged at exits");
+	if (vector > 0xff)
+		return broken(out, "notification vector", vector, "it has more than 8 bits");
+	if (!is_address(s, at, 64))
+		return broken(out, "posted-interrupt descriptor", at, "it is not aligned to 64 bytes");
+	return false;
+}
+
 bool vmx_check_controls(const struct vmx_subject *s, struct vmx_finding *out)
 {
 	uint64_t pointer = get(s, VMCS_EPT_POINTER), cpu = get(s, VMCS_CPU);
@@ -274,7 +293,7 @@ bool vmx_check_controls(const struct vmx_subject *s, struct vmx_finding *out)
 		return broken(out, "MSR-load area", get(s, VMCS_ENTRY_MSR_LOAD), "it is not aligned to 16 bytes");
 	if ((get(s, VMCS_CPU2) & CPU2_VPID) != 0 && get(s, VMCS_VPID) == 0)
 		return broken(out, "VPID", 0, "0 is the host's");
-	return check_event(s, out) || check_host(s, out);
+	return check_posted(s, out) || check_event(s, out) || check_host(s, out);
 }
 
 const char *vmx_instruction_error(uint32_t error)

@@ -4,7 +4,8 @@
  * current VMCS once. Returns 0 without running it if *attention is not 0, 1 after an exit, 2 if the CPU refused to enter.
  *
  * Interrupts are off from the look at the attention word to the guest, where they end it at once, whatever the guest's
- * own flag is ("external-interrupt exiting"); they are still pending then, and taken by STI. RSP, RIP, RFLAGS and
+ * own flag is ("external-interrupt exiting"); they are still pending then, and taken by STI, or, where the CPU has
+ * acknowledged them, handled by run.c. RSP, RIP, RFLAGS and
  * segments are switched by the CPU. *host_rsp is what the VMCS has for RSP.
  */
 #define HOST_RSP 0x6c14

@@ -14,6 +14,18 @@ void vmx_apic_after(struct x86_cpu *c, struct vmx *s)
 	(void)s;
 }
 
+void vmx_apic_enter(struct x86_cpu *c, struct vmx *s)
+{
+	(void)c;
+	(void)s;
+}
+
+void vmx_apic_leave(struct x86_cpu *c, struct vmx *s)
+{
+	(void)c;
+	(void)s;
+}
+
 void vmx_apic_end(struct x86_cpu *c, uint8_t vector)
 {
 	(void)c;

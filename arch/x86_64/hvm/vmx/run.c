@@ -6,6 +6,7 @@
 #include "arch/x86_64/hvm/vmx/insn.h"
 #include "arch/x86_64/hvm/vmx/vmx.h"
 #include "arch/x86_64/pc/clock.h"
+#include "arch/x86_64/pc/trap.h"
 #include "arch/x86_64/pc/x86.h"
 
 #define REASON(reason) ((reason)&0xffffu)
@@ -218,6 +219,19 @@ static void decode_exception(struct x86_cpu *c, uint64_t q, struct hvm_exit *x)
 		block_again(c);
 }
 
+/* 27.2.2: with EXIT_ACK the interrupt is not pending any more, and its vector is told. */
+static void take_interrupt(void)
+{
+	struct x86_event e = hvm_event((uint32_t)vmx_read(VMCS_EXIT_EVENT), 0);
+	uint64_t flags;
+
+	if (!e.valid)
+		return;
+	flags = irq_save();
+	trap_dispatch(&(struct trap_frame){ .vector = e.vector });
+	irq_restore(flags);
+}
+
 static const struct hvm_code codes[] = {
 	{ REASON_EXCEPTION, HVM_EXCEPTION, "exception" },
 	{ REASON_INTERRUPT, HVM_INTERRUPT, "interrupt" },
@@ -290,6 +304,7 @@ static void decode(struct x86_cpu *c, struct hvm_exit *x)
 	}
 	switch (REASON(x->code)) {
 	case REASON_EXCEPTION: decode_exception(c, q, x); break;
+	case REASON_INTERRUPT: take_interrupt(); break;
 	case REASON_IO: decode_port(q, x); break;
 	case REASON_EPT: decode_memory(c, q, x); break;
 	case REASON_APIC_ACCESS: decode_apic_access(c, q, x); break;
@@ -312,11 +327,15 @@ static void decode_refusal(struct hvm_exit *x)
 void vmx_run(struct x86_cpu *c, struct hvm_exit *exit)
 {
 	struct vmx *s = vmx_of(c);
+	int outcome;
 
 	vmx_load(c);
 	before(c, s);
 	hvm_fpu_load(c);
-	switch (vmx_enter(c->gpr, &c->vcpu.attention, s->launched, &s->host_rsp)) {
+	vmx_apic_enter(c, s);
+	outcome = vmx_enter(c->gpr, &c->vcpu.attention, s->launched, &s->host_rsp);
+	vmx_apic_leave(c, s);
+	switch (outcome) {
 	case NOT_ENTERED: exit->cause = HVM_ATTENTION; break;
 	case REFUSED: decode_refusal(exit); break;
 	default:

@@ -75,6 +75,7 @@
 /* Exit controls */
 #define EXIT_SAVE_DEBUG (1u << 2)
 #define EXIT_HOST_64    (1u << 9)
+#define EXIT_ACK        (1u << 15) /* interrupts that exit are acknowledged, and their vectors told */
 #define EXIT_SAVE_PAT   (1u << 18)
 #define EXIT_LOAD_PAT   (1u << 19)
 #define EXIT_SAVE_EFER  (1u << 20)
@@ -114,6 +115,7 @@
 /* Fields. The upper bits tell the width: 0 16 bits, 2 64 bits, 4 32 bits, 6 natural. */
 enum vmcs_field {
 	VMCS_VPID = 0x0000,
+	VMCS_POSTED_VECTOR = 0x0002,
 	VMCS_GUEST_SELECTOR = 0x0800, /* + 2 * ES CS SS DS FS GS LDTR TR */
 	VMCS_GUEST_INTERRUPT = 0x0810,
 	VMCS_HOST_ES = 0x0c00,
@@ -129,6 +131,7 @@ enum vmcs_field {
 	VMCS_ENTRY_MSR_LOAD = 0x200a,
 	VMCS_VIRTUAL_APIC = 0x2012,
 	VMCS_APIC_ACCESS = 0x2014,
+	VMCS_POSTED = 0x2016,
 	VMCS_EPT_POINTER = 0x201a,
 	VMCS_EOI_EXIT = 0x201c, /* + 2 * 0 to 3: 64 vectors each */
 	VMCS_GUEST_PHYSICAL = 0x2400,

@@ -13,7 +13,9 @@
 #include "arch/x86_64/hvm/msr.h"
 #include "arch/x86_64/hvm/nested.h"
 #include "arch/x86_64/hvm/vmx/insn.h"
+#include "arch/x86_64/pc/apic.h"
 #include "arch/x86_64/pc/cpu.h"
+#include "arch/x86_64/pc/trap.h"
 #include "arch/x86_64/pc/x86.h"
 
 #define CPUID1_ECX_VMX (1u << 5)
@@ -98,7 +100,9 @@ static int vmx_start(void)
 	log_debug("VMX: controls %x %x %x, EPT and VPID %llx%s", (unsigned)vmx_capabilities.pin,
 		  (unsigned)vmx_capabilities.cpu, (unsigned)vmx_capabilities.cpu2,
 		  (unsigned long long)vmx_capabilities.ept_vpid,
-		  vmx_capabilities.apic != 0 ? ", delivers interrupts itself" : "");
+		  vmx_capabilities.posted      ? ", delivers interrupts itself, also of other CPUs"
+		  : vmx_capabilities.apic != 0 ? ", delivers interrupts itself"
+					       : "");
 	return 0;
 }
 
@@ -240,6 +244,12 @@ static void write_controls(struct x86_cpu *c)
 	vmx_write(VMCS_PAUSE_GAP, PAUSE_GAP);
 	vmx_write(VMCS_PAUSE_WINDOW, PAUSE_WINDOW);
 	vmx_write(VMCS_EXIT, can->exit);
+	s->posted = false;
+	if (can->posted && c->posted != NULL) {
+		vmx_write(VMCS_EXIT, can->exit | EXIT_ACK);
+		vmx_write(VMCS_POSTED_VECTOR, VECTOR_POSTED);
+		vmx_write(VMCS_POSTED, (uintptr_t)c->posted);
+	}
 	/* #DB and #AC too: delivering either can raise it again, without end and with nothing that ends the guest. */
 	vmx_write(VMCS_EXCEPTIONS, 1u << X86_DB | 1u << X86_AC | 1u << X86_MC);
 	vmx_write(VMCS_CR0_MASK, vmx_cr0_mask());
@@ -341,6 +351,11 @@ void vmx_drop_translations(struct x86_cpu *c)
 	vmx_of(c)->drop = false;
 }
 
+static void vmx_notify(uint32_t id)
+{
+	apic_send(id, VECTOR_POSTED);
+}
+
 const struct hvm_ops vmx_ops = {
 	.name = "VMX",
 	.needs = "Intel VMX with EPT and unrestricted guest mode (since 2010)",
@@ -357,6 +372,7 @@ const struct hvm_ops vmx_ops = {
 	.get_segment = vmx_load_segment,
 	.set_segment = vmx_store_segment,
 	.handle = vmx_handle,
+	.notify = vmx_notify,
 	.exit_name = vmx_exit_name,
 };
 

@@ -50,6 +50,7 @@ struct vmx {
 	enum x86_apic_mode apic_mode; /**< how the CPU has the local APIC taken over */
 	bool apic_paged;              /**< the APIC-access page is mapped where the guest has its APIC */
 	bool apic_shown;              /**< the virtual-APIC page has the values of its registers */
+	bool posted;                  /**< in the guest, the CPU takes interrupts of other CPUs (PIN_POSTED) */
 	uint64_t eoi_exits[4];        /**< vectors whose ends exit */
 };
 
@@ -79,6 +80,13 @@ void vmx_pass_msr(struct vmx *s, uint32_t msr, bool write, bool pass);
  */
 void vmx_apic_before(struct x86_cpu *c, struct vmx *s);
 void vmx_apic_after(struct x86_cpu *c, struct vmx *s);
+
+/**
+ * Interrupts of other CPUs, right before an entry and as soon as the guest was left or was not entered. Host interrupts
+ * are off from the first to the entry.
+ */
+void vmx_apic_enter(struct x86_cpu *c, struct vmx *s);
+void vmx_apic_leave(struct x86_cpu *c, struct vmx *s);
 
 /** The guest has ended a level-triggered interrupt. */
 void vmx_apic_end(struct x86_cpu *c, uint8_t vector);
