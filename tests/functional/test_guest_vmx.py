@@ -11,7 +11,7 @@ import pytest
 
 from bochs import BochsGuest, make_iso, need_bochs
 from conftest import build, make
-from guest import Guest, at_once, in_mode, qemu, small_x86_guest, small_x86_kernel, variant
+from guest import Guest, at_once, in_mode, patched, qemu, small_x86_guest, small_x86_kernel, variant
 
 LONG = bool(os.environ.get("HUSK_LONG"))
 #: CPUs that have VMX, and what they lack
@@ -178,6 +178,19 @@ def test_crash_is_diagnosed(mode, why, tmp_path):
     assert re.search(f"^husk: error: the guest cannot go on: {why}", said, re.M), said
     assert re.search(r"^cr0 +[0-9a-f]{16}", said, re.M)
     assert re.search(r"last exits, oldest first:\n(.*\n)*  (I/O|VMCALL) +at 0x", said)
+
+
+def test_refused_entry_is_explained(tmp_path):
+    """The CPU only says that a rule is broken; here it is the value of PAT after a reset, in an image that was changed."""
+    good, bad = (value.to_bytes(8, "little") for value in (0x0007040600070406, 0x0007040600070402))
+
+    def spoil(data, _):
+        assert good in data
+        data[:] = data.replace(good, bad)
+
+    image_with_it = patched(small_image("pc_pvh_min"), tmp_path, spoil)
+    with BochsGuest(make_iso(image_with_it, tmp_path / "husk.iso"), tmp_path) as guest:
+        guest.see("VM entry fails: the guest's PAT is 0x7040600070402: one of its eight memory types does not exist")
 
 
 @pytest.mark.parametrize("model", ["corei5_lynnfield_750", in_long("core2_penryn_t9600")])

@@ -75,6 +75,15 @@ void vmx_pass_msr(struct vmx *of, uint32_t msr, bool write, bool pass)
 	passed = pass;
 }
 
+static uint32_t sent_to;
+static unsigned sent;
+
+void apic_send(uint32_t id, unsigned message)
+{
+	sent_to = id;
+	sent = message;
+}
+
 static void wr(uint32_t reg, uint32_t value)
 {
 	a->dev.ops->write(&a->dev, reg, 4, value);
@@ -249,6 +258,9 @@ static void test_posted(void **state)
 	vmx_apic_enter(c, s);
 	assert_true(masked);
 	assert_int_equal(x86_posted_entered(c->posted), 8);
+	vmx_apic_notify(x86_posted_entered(c->posted) - 1);
+	assert_int_equal(sent_to, 7);
+	assert_int_equal(sent, VECTOR_POSTED);
 	vmx_apic_leave(c, s);
 	assert_int_equal(x86_posted_entered(c->posted), 0);
 	assert_int_equal(vcpu_attention(&c->vcpu), 0);

@@ -12,7 +12,9 @@
 #include "arch/x86_64/hvm/posted.h"
 #include "arch/x86_64/hvm/vmx/insn.h"
 #include "arch/x86_64/hvm/vmx/vmx.h"
+#include "arch/x86_64/pc/apic.h"
 #include "arch/x86_64/pc/cpu.h"
+#include "arch/x86_64/pc/trap.h"
 #include "arch/x86_64/pc/x86.h"
 
 /* Registers in the page (3A, table 10-1) and their MSRs (table 10-6) */
@@ -169,6 +171,11 @@ void vmx_apic_leave(struct x86_cpu *c, struct vmx *s)
 {
 	if (s->posted && !x86_posted_leave(c->posted))
 		vcpu_kick(&c->vcpu, ATTN_IRQ);
+}
+
+void vmx_apic_notify(uint32_t id)
+{
+	apic_send(id, VECTOR_POSTED);
 }
 
 void vmx_apic_end(struct x86_cpu *c, uint8_t vector)

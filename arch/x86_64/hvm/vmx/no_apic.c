@@ -26,6 +26,11 @@ void vmx_apic_leave(struct x86_cpu *c, struct vmx *s)
 	(void)s;
 }
 
+void vmx_apic_notify(uint32_t id)
+{
+	(void)id;
+}
+
 void vmx_apic_end(struct x86_cpu *c, uint8_t vector)
 {
 	(void)c;

@@ -13,7 +13,6 @@
 #include "arch/x86_64/hvm/msr.h"
 #include "arch/x86_64/hvm/nested.h"
 #include "arch/x86_64/hvm/vmx/insn.h"
-#include "arch/x86_64/pc/apic.h"
 #include "arch/x86_64/pc/cpu.h"
 #include "arch/x86_64/pc/trap.h"
 #include "arch/x86_64/pc/x86.h"
@@ -351,11 +350,6 @@ void vmx_drop_translations(struct x86_cpu *c)
 	vmx_of(c)->drop = false;
 }
 
-static void vmx_notify(uint32_t id)
-{
-	apic_send(id, VECTOR_POSTED);
-}
-
 const struct hvm_ops vmx_ops = {
 	.name = "VMX",
 	.needs = "Intel VMX with EPT and unrestricted guest mode (since 2010)",
@@ -372,7 +366,7 @@ const struct hvm_ops vmx_ops = {
 	.get_segment = vmx_load_segment,
 	.set_segment = vmx_store_segment,
 	.handle = vmx_handle,
-	.notify = vmx_notify,
+	.notify = vmx_apic_notify,
 	.exit_name = vmx_exit_name,
 };
 

@@ -88,6 +88,9 @@ void vmx_apic_after(struct x86_cpu *c, struct vmx *s);
 void vmx_apic_enter(struct x86_cpu *c, struct vmx *s);
 void vmx_apic_leave(struct x86_cpu *c, struct vmx *s);
 
+/** hvm_ops.notify() */
+void vmx_apic_notify(uint32_t id);
+
 /** The guest has ended a level-triggered interrupt. */
 void vmx_apic_end(struct x86_cpu *c, uint8_t vector);
 
