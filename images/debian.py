@@ -11,6 +11,7 @@ import glob
 import json
 import os
 import re
+import shutil
 import subprocess
 import tarfile
 import time
@@ -355,6 +356,17 @@ class Archive:
         _check_hash(path + ".new", pin, self.lock_path)
         os.replace(path + ".new", path)
         return path
+
+
+def unpack(packages, folder):
+    """Makes a folder of what is in packages, [(pin, path of the .deb)], unless it is that already."""
+    stamp, content = os.path.join(folder, ".packages"), "\n".join(pin["sha256"] for pin, _ in packages)
+    if os.path.exists(stamp) and read(stamp, "list of packages").decode() == content:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    for _, path in packages:
+        _run(["dpkg-deb", "-x", path, str(folder)])
+    write(stamp, content)
 
 
 def _check_hash(path, pin, lock_path):

@@ -56,7 +56,8 @@ static void post_edge(struct local_apic *a, uint8_t vector)
 
 static void post_vector(struct local_apic *a, uint8_t vector, bool level)
 {
-	if (level)
+	/* Vectors below 16 are errors (10.5.2), which is not for the CPU to see. */
+	if (level || vector < 16)
 		post_level(a, vector);
 	else
 		post_edge(a, vector);

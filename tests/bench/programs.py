@@ -2,9 +2,7 @@
 """Debian's own programs: fetched for the guest and for the build host, and the guest's initial RAM disk with them."""
 
 import os
-import shutil
 import stat
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -33,15 +31,10 @@ def fetch(cache, architecture, out, packages=PACKAGES):
         recipe = tomllib.load(file)
     folder = Path(out) / architecture
     archive = debian.Archive(cache, recipe["suite"], architecture, str(Path(out) / f"{architecture}.json"))
-    pins, paths = zip(*(archive.deb(package) for package in packages))
+    found = [archive.deb(package) for package in packages]
     archive.save_pins()
-    stamp, content = folder / ".packages", "\n".join(pin["sha256"] for pin in pins)
-    if not stamp.exists() or stamp.read_text(encoding="utf-8") != content:
-        shutil.rmtree(folder, ignore_errors=True)
-        for path in paths:
-            subprocess.run(["dpkg-deb", "-x", path, str(folder)], check=True)
-        stamp.write_text(content, encoding="utf-8")
-    return folder, {pin["package"]: pin["version"] for pin in pins}
+    debian.unpack(found, folder)
+    return folder, {pin["package"]: pin["version"] for pin, _ in found}
 
 
 def busybox(cache, out):

@@ -7,7 +7,6 @@ folder of its own, with its own C library: what the system has does not matter.
 
 import fcntl
 import functools
-import shutil
 import subprocess
 import sys
 
@@ -43,18 +42,12 @@ panic: action=fatal
 """
 
 
-def _unpack(root):
-    """Fetches the packages and unpacks them, unless they are there."""
+def _fetch(root):
+    """Makes the folder of Bochs, unless it is there."""
     archive = debian.Archive(CACHE, SUITE, "amd64", str(OUT / "bochs.json"))
     packages = archive.with_dependencies(list(PACKAGES), "bochs")
     archive.save_pins()
-    stamp, content = root / ".packages", "\n".join(pin["sha256"] for pin, _ in packages)
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == content:
-        return
-    shutil.rmtree(root, ignore_errors=True)
-    for _, path in packages:
-        subprocess.run(["dpkg-deb", "-x", path, str(root)], check=True)
-    stamp.write_text(content, encoding="utf-8")
+    debian.unpack(packages, root)
 
 
 @functools.lru_cache(None)
@@ -65,7 +58,7 @@ def need_bochs():
     with open(OUT / "bochs.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
-            _unpack(root)
+            _fetch(root)
         except files.InputError as error:
             pytest.skip(f"Bochs cannot be fetched: {error}")
     return root

@@ -215,6 +215,21 @@ static void test_level_exits(void **state)
 	assert_int_equal(apic(1)->level[0x50 / 32], 1u << 0x50 % 32);
 }
 
+/* What an I/O APIC or a device is told to send may be no vector: an error, and nothing for the CPU to deliver. */
+static void test_no_vector(void **state)
+{
+	const struct local_apic_message m = { .destination = 1, .vector = 15 };
+
+	(void)state;
+	x86_posted_enter(cpu(1)->posted, 7);
+	local_apic_send(&f[0].vm, &m);
+	assert_true(x86_posted_leave(cpu(1)->posted));
+	look(1);
+	assert_int_equal(pending(1), -1);
+	assert_int_equal(apic(1)->request[0], 0);
+	assert_int_equal(apic(1)->errors, 1u << 6);
+}
+
 static void test_own_interrupt_does_not_wait(void **state)
 {
 	(void)state;
@@ -457,6 +472,7 @@ int main(void)
 		cmocka_unit_test_setup(test_interrupt_waits_for_its_cpu, setup),
 		cmocka_unit_test_setup(test_interrupt_of_a_guest_that_runs, setup),
 		cmocka_unit_test_setup(test_level_exits, setup),
+		cmocka_unit_test_setup(test_no_vector, setup),
 		cmocka_unit_test_setup(test_own_interrupt_does_not_wait, setup),
 		cmocka_unit_test_setup(test_shorthands, setup),
 		cmocka_unit_test_setup(test_level_is_kept, setup),
